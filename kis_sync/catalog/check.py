@@ -1,0 +1,62 @@
+"""Checking the fields of a call against what is documented: all faults at once, before anything is sent.
+
+This room changes when the rules of naming and filling request fields change.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Mapping
+
+from kis_sync.catalog.endpoint import Endpoint
+from kis_sync.errors import InvalidRequestError
+
+
+class UndocumentedValueWarning(UserWarning):
+    """A value that KIS's documents do not list; it is sent all the same."""
+
+
+def checked(endpoint: Endpoint, params: Mapping[str, object], *, strict: bool = False) -> dict[str, str]:
+    """The complete request fields in documented order and spelling, blanks filled in.
+
+    Raises ``InvalidRequestError`` naming every fault. A value that the documents do not list is a
+    warning, with ``strict`` an error.
+    """
+    documented = {parameter.name.upper(): parameter for parameter in endpoint.params}
+    given: dict[str, str] = {}
+    faults = []
+    for name, value in params.items():
+        if name.upper() in documented:
+            given[documented[name.upper()].name] = _as_text(name, value, faults)
+            continue
+        near = difflib.get_close_matches(name.upper(), documented, n=1)
+        hint = f" (did you mean {documented[near[0]].name}?)" if near else ""
+        faults.append(f"unknown field {name}{hint}")
+    unlisted = []
+    for parameter in endpoint.params:
+        value = given.get(parameter.name, "")
+        if not value and not parameter.blank:
+            faults.append(f"{parameter.name} is missing{_listed(parameter.values)}")
+        elif value and parameter.values and value not in parameter.values:
+            unlisted.append(f"{parameter.name}={value!r} is not documented{_listed(parameter.values)}")
+    if strict:
+        faults.extend(unlisted)
+    if faults:
+        raise InvalidRequestError("; ".join(faults), endpoint=endpoint.name)
+    for text in unlisted:
+        warnings.warn(f"{endpoint.name}: {text}", UndocumentedValueWarning, stacklevel=3)
+    return {parameter.name: given.get(parameter.name, "") for parameter in endpoint.params}
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return f" (one of {', '.join(repr(value) for value in values)})" if values else ""
+
+
+def _as_text(name: str, value: object, faults: list[str]) -> str:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    faults.append(f"{name} must be text or a whole number, not {type(value).__name__}")
+    return ""

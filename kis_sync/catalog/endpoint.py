@@ -1,0 +1,84 @@
+"""One documented API as a value, and one call to it.
+
+This room changes when a record of the catalogue needs to say something new.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kis_sync.errors import InvalidRequestError, NotOnPaperError
+
+
+class Mode(str, enum.Enum):
+    """Which of KIS's two worlds: real money, or paper trading."""
+
+    LIVE = "live"
+    PAPER = "paper"
+
+
+class Effect(str, enum.Enum):
+    """What a call does: a read can be repeated, an order cannot."""
+
+    READ = "read"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One documented request field; ``blank`` means that KIS takes it empty."""
+
+    name: str
+    length: int
+    blank: bool
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One documented API.
+
+    ``tr_ids`` gives, for each variant (``""`` where there is one only), the live and the paper TR id;
+    ``old_tr_ids`` the earlier ids that KIS still takes. ``outputs`` tells the shape of each output
+    (``object`` or ``list``). ``cursor`` is the length of the paging keys, ``None`` without paging.
+    """
+
+    name: str
+    path: str
+    method: str
+    tr_ids: Mapping[str, tuple[str | None, str | None]]
+    params: tuple[Parameter, ...]
+    outputs: Mapping[str, str]
+    old_tr_ids: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    cursor: str | None = None
+    effect: Effect = Effect.READ
+    ledger: bool = False
+
+    def tr_id(self, mode: Mode, variant: str = "") -> str:
+        """The TR id to send; ``NotOnPaperError`` where only live has one."""
+        if not self.tr_ids:
+            return ""
+        if variant not in self.tr_ids:
+            known = ", ".join(repr(name) for name in self.tr_ids)
+            raise InvalidRequestError(
+                f"variant must be one of {known}, not {variant!r}", endpoint=self.name
+            )
+        live, paper = self.tr_ids[variant]
+        chosen = paper if mode is Mode.PAPER else live
+        if chosen is not None:
+            return chosen
+        if mode is Mode.PAPER:
+            raise NotOnPaperError("paper trading does not offer this API; use live", endpoint=self.name)
+        raise InvalidRequestError("live trading does not offer this API; use paper", endpoint=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that somebody wants: an endpoint, its variant and the values of its fields."""
+
+    endpoint: Endpoint
+    params: Mapping[str, str]
+    variant: str = ""
+    tr_cont: str = ""

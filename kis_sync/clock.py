@@ -1,0 +1,126 @@
+"""Time as a part that is passed in: what time it is, and how to wait.
+
+A clock owns waiting (``wait`` on a condition), so that a test can drive blocked threads by moving a
+``ManualClock``. This room changes when the way of telling time or of waiting changes.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+KST = timezone(timedelta(hours=9), "KST")
+"""Korea's time: a fixed offset, since Korea has no summer time."""
+
+_WINDOWS_SLICE = 0.1  # on Windows a blocked wait does not see Ctrl-C until it returns
+
+
+class Clock(Protocol):
+    """What the limiter, the access token and the scanner need of time."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def now(self) -> datetime:
+        """The present as an aware datetime in KST."""
+        ...
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+        """Wait on a held condition until it is notified or ``timeout`` seconds pass."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for ``seconds``."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock; ``offset`` shifts what ``now()`` tells, not ``monotonic()``."""
+
+    def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self.offset = offset
+
+    monotonic = staticmethod(time.monotonic)
+
+    def now(self) -> datetime:
+        """The present in KST, shifted by ``offset``."""
+        return datetime.now(KST) + self.offset
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+        """Wait on the condition, on Windows in slices so that Ctrl-C works."""
+        if sys.platform == "win32":
+            timeout = _WINDOWS_SLICE if timeout is None else min(timeout, _WINDOWS_SLICE)
+        condition.wait(timeout)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for real."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that stands still until ``advance`` is called; threads that wait on it wake in time.
+
+    >>> clock = ManualClock()
+    >>> clock.advance(2.5)
+    >>> clock.monotonic()
+    2.5
+    """
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self._lock = threading.Condition()
+        self._elapsed = 0.0
+        self._start = now if now is not None else datetime(2026, 11, 24, 10, 30, tzinfo=KST)
+        self._waiting: dict[int, tuple[float | None, threading.Condition]] = {}
+        self._next_id = 0
+
+    def monotonic(self) -> float:
+        """Seconds advanced so far."""
+        return self._elapsed
+
+    def now(self) -> datetime:
+        """The start given to the constructor plus what was advanced."""
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+        """Wait until notified or until ``advance`` has passed the time-out."""
+        with self._lock:
+            deadline = None if timeout is None else self._elapsed + timeout
+            key = self._next_id
+            self._next_id += 1
+            self._waiting[key] = (deadline, condition)
+            self._lock.notify_all()
+        try:
+            # The caller holds the condition's lock, so advance() cannot notify before wait() has begun.
+            condition.wait()
+        finally:
+            with self._lock:
+                del self._waiting[key]
+                self._lock.notify_all()
+
+    def sleep(self, seconds: float) -> None:
+        """Block until the clock has been advanced by ``seconds``."""
+        condition = threading.Condition()
+        deadline = self._elapsed + seconds
+        with condition:
+            while self._elapsed < deadline:
+                self.wait(condition, deadline - self._elapsed)
+
+    def advance(self, seconds: float) -> None:
+        """Move time on and wake every wait whose time-out has passed."""
+        with self._lock:
+            self._elapsed += seconds
+            due = {c for d, c in self._waiting.values() if d is not None and d <= self._elapsed}
+        for condition in due:
+            with condition:
+                condition.notify_all()
+
+    def await_waiters(self, count: int, timeout: float = 10.0) -> None:
+        """Block (in real time) until at least ``count`` threads wait on this clock."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: len(self._waiting) >= count, timeout):
+                raise TimeoutError(f"{len(self._waiting)} of {count} threads wait on the clock")

@@ -1,0 +1,137 @@
+"""The one tree of errors: what went wrong, how far the call got, and whether trying again can help.
+
+    KISError
+    +- ConfigurationError        the settings are wrong; nothing was sent
+    +- InvalidRequestError       refused by us before any call
+    |  +- NotOnPaperError        paper trading has no such API
+    +- AuthenticationError       keys or access token were not accepted
+    +- RateLimitError            no slot in time, or the server's limit was hit (also a TimeoutError)
+    +- RequestRefusedError       KIS answered no: cash, hours, price, account
+    +- ServerError               KIS answered, but not with something usable
+    +- NetworkError              no answer (also a builtin ConnectionError)
+    +- OrderUncertainError       an order that may or may not have reached the exchange
+    +- BrokerClosedError         the broker was closed
+
+No error holds a header, a body or a secret, and every one can be pickled.
+
+This room changes when there is a new way to fail.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+
+class Reach(str, enum.Enum):
+    """How far a call got before it failed."""
+
+    NEVER_SENT = "never sent"
+    REFUSED = "refused"
+    MAYBE_EXECUTED = "maybe executed"
+
+
+class KISError(Exception):
+    """Base of every error of kis-sync.
+
+    ``message`` says what happened, ``code`` is KIS's ``msg_cd`` or ``error_code`` (or ``None``),
+    ``endpoint`` the name of the API, ``http_status`` the status of the answer (or ``None``),
+    ``reach`` how far the call got, ``can_retry`` whether the same read can succeed when repeated.
+    """
+
+    default_reach = Reach.NEVER_SENT
+    default_can_retry = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        endpoint: str | None = None,
+        http_status: int | None = None,
+        reach: Reach | None = None,
+        can_retry: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.endpoint = endpoint
+        self.http_status = http_status
+        self.reach = self.default_reach if reach is None else reach
+        self.can_retry = self.default_can_retry if can_retry is None else can_retry
+
+    def __str__(self) -> str:
+        facts = [self.endpoint, self.code, f"HTTP {self.http_status}" if self.http_status else None]
+        told = ", ".join(fact for fact in facts if fact)
+        return f"{self.message} ({told})" if told else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, dict(self.__dict__))
+
+
+def _rebuild(kind: type[KISError], message: str, state: dict[str, Any]) -> KISError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(KISError):
+    """The settings cannot work; every fault is listed, and nothing was sent."""
+
+
+class InvalidRequestError(KISError, ValueError):
+    """Refused by kis-sync before any call: the message says what was expected."""
+
+
+class NotOnPaperError(InvalidRequestError):
+    """Paper trading does not offer this API; nothing was sent."""
+
+
+class AuthenticationError(KISError):
+    """The keys or the access token were not accepted."""
+
+    default_reach = Reach.REFUSED
+
+
+class RateLimitError(KISError, TimeoutError):
+    """No slot became free in time, or the server's own limit was hit: the call was not executed."""
+
+    default_can_retry = True
+
+
+class RequestRefusedError(KISError):
+    """KIS understood the call and refused it."""
+
+    default_reach = Reach.REFUSED
+
+
+class ServerError(KISError):
+    """The server answered, but failed or sent something unreadable."""
+
+    default_reach = Reach.MAYBE_EXECUTED
+    default_can_retry = True
+
+
+class NetworkError(KISError, ConnectionError):
+    """No answer: the connection failed, broke or timed out."""
+
+    default_reach = Reach.MAYBE_EXECUTED
+    default_can_retry = True
+
+
+class OrderUncertainError(KISError):
+    """An order that may or may not have reached the exchange; it was not, and must not be, sent again.
+
+    ``order_request`` is what was asked for, as text. Look at the account before anything else.
+    """
+
+    default_reach = Reach.MAYBE_EXECUTED
+
+    def __init__(self, message: str, *, order_request: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.order_request = order_request
+
+
+class BrokerClosedError(KISError):
+    """The broker was closed; make a new one."""
