@@ -44,7 +44,8 @@ class SystemClock:
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self.offset = offset
 
-    monotonic = staticmethod(time.monotonic)
+    # On Windows time.monotonic() moves in steps of 16 ms before Python 3.13: too coarse to space calls by.
+    monotonic = staticmethod(time.perf_counter if sys.platform == "win32" else time.monotonic)
 
     def now(self) -> datetime:
         """The present in KST, shifted by ``offset``."""
@@ -77,19 +78,29 @@ class ManualClock:
         self._start = now if now is not None else datetime(2026, 11, 24, 10, 30, tzinfo=KST)
         self._waiting: dict[int, tuple[float | None, threading.Condition]] = {}
         self._next_id = 0
+        self._read = threading.local()
 
     def monotonic(self) -> float:
         """Seconds advanced so far."""
-        return self._elapsed
+        elapsed = self._elapsed
+        self._read.elapsed = elapsed
+        return elapsed
 
     def now(self) -> datetime:
         """The start given to the constructor plus what was advanced."""
-        return self._start + timedelta(seconds=self._elapsed)
+        return self._start + timedelta(seconds=self.monotonic())
 
     def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
-        """Wait until notified or until ``advance`` has passed the time-out."""
+        """Wait until notified or until ``advance`` has passed the time-out.
+
+        A time-out counts from when this thread last read the clock: a thread that reads, works out how
+        long to wait and then waits misses no ``advance`` in between.
+        """
         with self._lock:
-            deadline = None if timeout is None else self._elapsed + timeout
+            deadline = None if timeout is None else getattr(self._read, "elapsed", self._elapsed) + timeout
+            if deadline is not None and deadline <= self._elapsed:
+                self._read.elapsed = self._elapsed
+                return
             key = self._next_id
             self._next_id += 1
             self._waiting[key] = (deadline, condition)
@@ -100,15 +111,16 @@ class ManualClock:
         finally:
             with self._lock:
                 del self._waiting[key]
+                self._read.elapsed = self._elapsed
                 self._lock.notify_all()
 
     def sleep(self, seconds: float) -> None:
         """Block until the clock has been advanced by ``seconds``."""
         condition = threading.Condition()
-        deadline = self._elapsed + seconds
+        deadline = self.monotonic() + seconds
         with condition:
-            while self._elapsed < deadline:
-                self.wait(condition, deadline - self._elapsed)
+            while (elapsed := self.monotonic()) < deadline:
+                self.wait(condition, deadline - elapsed)
 
     def advance(self, seconds: float) -> None:
         """Move time on and wake every wait whose time-out has passed."""

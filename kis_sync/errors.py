@@ -4,10 +4,12 @@
     +- ConfigurationError        the settings are wrong; nothing was sent
     +- InvalidRequestError       refused by us before any call
     |  +- NotOnPaperError        paper trading has no such API
-    +- AuthenticationError       keys or access token were not accepted
+    +- AuthenticationError       the keys were not accepted
+    |  +- AccessTokenError       the access token was not accepted; a new one may be
     +- RateLimitError            no slot in time, or the server's limit was hit (also a TimeoutError)
     +- RequestRefusedError       KIS answered no: cash, hours, price, account
     +- ServerError               KIS answered, but not with something usable
+    |  +- StaleCursorError       the pages changed while they were read
     +- NetworkError              no answer (also a builtin ConnectionError)
     +- OrderUncertainError       an order that may or may not have reached the exchange
     +- BrokerClosedError         the broker was closed
@@ -26,9 +28,9 @@ from typing import Any
 class Reach(str, enum.Enum):
     """How far a call got before it failed."""
 
-    NEVER_SENT = "never sent"
-    REFUSED = "refused"
-    MAYBE_EXECUTED = "maybe executed"
+    NOT_EXECUTED = "not executed"  # it never left, or the gateway turned it away unread
+    REFUSED = "refused"  # KIS looked at it and said no
+    MAYBE_EXECUTED = "maybe executed"  # nobody can tell from here
 
 
 class KISError(Exception):
@@ -39,7 +41,7 @@ class KISError(Exception):
     ``reach`` how far the call got, ``can_retry`` whether the same read can succeed when repeated.
     """
 
-    default_reach = Reach.NEVER_SENT
+    default_reach = Reach.NOT_EXECUTED
     default_can_retry = False
 
     def __init__(
@@ -89,9 +91,15 @@ class NotOnPaperError(InvalidRequestError):
 
 
 class AuthenticationError(KISError):
-    """The keys or the access token were not accepted."""
+    """The keys were not accepted, or no usable access token can be had."""
 
     default_reach = Reach.REFUSED
+
+
+class AccessTokenError(AuthenticationError):
+    """The gateway did not accept the access token: the call was not executed."""
+
+    default_reach = Reach.NOT_EXECUTED
 
 
 class RateLimitError(KISError, TimeoutError):
@@ -111,6 +119,12 @@ class ServerError(KISError):
 
     default_reach = Reach.MAYBE_EXECUTED
     default_can_retry = True
+
+
+class StaleCursorError(ServerError):
+    """The server no longer knows the page that was asked for; reading starts again at the first."""
+
+    default_can_retry = False
 
 
 class NetworkError(KISError, ConnectionError):

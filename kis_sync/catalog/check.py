@@ -25,7 +25,7 @@ def checked(endpoint: Endpoint, params: Mapping[str, object], *, strict: bool = 
     """
     documented = {parameter.name.upper(): parameter for parameter in endpoint.params}
     given: dict[str, str] = {}
-    faults = []
+    faults: list[str] = []
     for name, value in params.items():
         if name.upper() in documented:
             given[documented[name.upper()].name] = _as_text(name, value, faults)

@@ -62,9 +62,7 @@ class Endpoint:
             return ""
         if variant not in self.tr_ids:
             known = ", ".join(repr(name) for name in self.tr_ids)
-            raise InvalidRequestError(
-                f"variant must be one of {known}, not {variant!r}", endpoint=self.name
-            )
+            raise InvalidRequestError(f"variant must be one of {known}, not {variant!r}", endpoint=self.name)
         live, paper = self.tr_ids[variant]
         chosen = paper if mode is Mode.PAPER else live
         if chosen is not None:

@@ -1,0 +1,1 @@
+"""Domestic stocks: quotes, charts, account, orders."""

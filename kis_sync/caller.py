@@ -1,0 +1,212 @@
+"""From a call to its answer: checked, with an access token, tried again only where that is safe.
+
+``ask`` is the inner door of every API. A read goes through the ring of retries; an order is sent once, and
+again only when it provably did not run. This room changes when the rules of sending a call change.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from kis_sync import paging
+from kis_sync.auth import AccessToken
+from kis_sync.auth.hashkey import read_hashkey
+from kis_sync.catalog import Call, Effect, Mode, endpoint
+from kis_sync.catalog.check import checked
+from kis_sync.clock import Clock
+from kis_sync.envelope import Envelope
+from kis_sync.errors import AccessTokenError, ConfigurationError, KISError, OrderUncertainError, Reach
+from kis_sync.retries import order_is_worth_it, read_is_worth_it
+from kis_sync.settings import Account, Settings
+from kis_sync.transport import Transport, json_body
+
+_log = logging.getLogger("kis_sync")
+_CONTENT_TYPE = "application/json; charset=utf-8"
+_SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and its answer took a while to come
+
+
+class Caller:
+    """Asks for one app key on one server."""
+
+    def __init__(
+        self, settings: Settings, transport: Transport, access_token: AccessToken, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self.traffic = transport.traffic
+        self._access_token = access_token
+        self._clock = clock
+
+    @property
+    def mode(self) -> Mode:
+        """Live or paper."""
+        return Mode(self._settings.mode)
+
+    @property
+    def account(self) -> Account:
+        """The account of the settings."""
+        return self._settings.account
+
+    def now(self) -> datetime:
+        """The present in KST, by the server's clock where that is seen to differ from ours."""
+        offset = self._transport.server_offset()
+        now = self._clock.now()
+        return now if offset is None or abs(offset) <= _SAME_TIME else now + offset
+
+    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
+        """The answer to a call, or the error that it stands for.
+
+        A call of effect order that may have run raises ``OrderUncertainError``; it is not sent again.
+        """
+        # Both of these raise before anything is sent.
+        tr_id = call.endpoint.tr_id(self.mode, call.variant)
+        call = Call(
+            call.endpoint,
+            checked(call.endpoint, call.params, strict=strict),
+            call.variant,
+            call.tr_cont,
+        )
+        if call.endpoint.effect is Effect.ORDER:
+            return self._ask_order(call, tr_id)
+        return self._settings.retry.run(
+            lambda: self._authorised(call, tr_id, None, {}),
+            clock=self._clock,
+            worth_it=read_is_worth_it,
+            on_wait=self._tell,
+        )
+
+    def ask_pages(self, call: Call) -> list[Envelope]:
+        """Every page of the answer, read to the end, or an error."""
+        return paging.read_pages(self.ask, call)
+
+    def revoke_access_token(self) -> None:
+        """Revoke the access token at the server and forget it here and on disk; without one, nothing.
+
+        Source: /oauth2/revokeP.
+        """
+        value = self._access_token.value
+        if value is None:
+            return
+        self._send_keys("oauth2.revokeP", {"token": value})
+        self._access_token.forget(value)
+
+    def close(self) -> None:
+        """Close the connections; waiting calls raise ``BrokerClosedError``."""
+        self._transport.close()
+
+    def _ask_order(self, call: Call, tr_id: str) -> Envelope:
+        if self.mode is Mode.LIVE and not self._settings.allow_live_orders:
+            raise ConfigurationError(
+                "live orders are switched off: set allow_live_orders=True (KIS_ALLOW_LIVE_ORDERS=true)",
+                endpoint=call.endpoint.name,
+            )
+        body = json_body(call.params)
+        extra = {"hashkey": self._hashkey(body)} if self._settings.use_hashkey else {}
+        try:
+            return self._settings.retry.run(
+                lambda: self._authorised(call, tr_id, body, extra),
+                clock=self._clock,
+                worth_it=order_is_worth_it,
+                on_wait=self._tell,
+            )
+        except KISError as error:
+            if error.reach is not Reach.MAYBE_EXECUTED:
+                raise
+            raise uncertain(call, error) from error
+        except BaseException:
+            _log.warning(
+                "%s was interrupted: the order may have reached the exchange; look before sending it again",
+                call.endpoint.name,
+            )
+            raise
+
+    def _hashkey(self, body: bytes) -> str:
+        """The hash key of an order's body: one more call, under a slot of its own."""
+        return read_hashkey(self._ask_first(Call(endpoint("hashkey"), {}), self._keys(), body))
+
+    def _authorised(self, call: Call, tr_id: str, body: bytes | None, extra: dict[str, str]) -> Envelope:
+        """One exchange under a valid access token; once more if the server no longer knew that one."""
+        was_refused = False
+        while True:
+            self._access_token.ensure(self._issue)  # may itself send, so before a slot is held
+            sent = None
+
+            def headers() -> dict[str, str]:
+                nonlocal sent
+                sent = self._access_token.value
+                if sent is None:
+                    raise AccessTokenError("the access token was dropped while this call waited for its slot")
+                return self._headers(call, tr_id, sent) | extra
+
+            try:
+                envelope = self._transport.send(call, headers, body)
+            except AccessTokenError as error:
+                if sent is None:
+                    continue  # nothing was sent
+                self._access_token.drop(sent)
+                if was_refused:
+                    raise
+                was_refused = True
+                _log.info("the server no longer knows the access token (%s): asking for another", error.code)
+            else:
+                self._access_token.confirm()
+                return envelope
+
+    def _headers(self, call: Call, tr_id: str, access_token: str) -> dict[str, str]:
+        return {
+            **self._keys(),
+            "authorization": f"Bearer {access_token}",
+            "tr_id": tr_id,
+            "tr_cont": call.tr_cont,
+            "custtype": "P",
+        }
+
+    def _keys(self) -> dict[str, str]:
+        return {
+            "content-type": _CONTENT_TYPE,
+            "appkey": self._settings.app_key,
+            "appsecret": self._settings.app_secret,
+        }
+
+    def _issue(self) -> Envelope:
+        return self._send_keys("oauth2.tokenP", {"grant_type": "client_credentials"})
+
+    def _send_keys(self, name: str, fields: Mapping[str, str]) -> Envelope:
+        """An exchange of an OAuth path, whose body carries the keys."""
+        keys = {"appkey": self._settings.app_key, "appsecret": self._settings.app_secret}
+        body = json_body({**fields, **keys})
+        return self._ask_first(Call(endpoint(name), {}), {"content-type": _CONTENT_TYPE}, body)
+
+    def _ask_first(self, call: Call, headers: Mapping[str, str], body: bytes) -> Envelope:
+        """An exchange that another call needs before it; when it fails, that other call was not sent."""
+        try:
+            return self._settings.retry.run(
+                lambda: self._transport.send(call, lambda: headers, body),
+                clock=self._clock,
+                worth_it=read_is_worth_it,
+                on_wait=self._tell,
+            )
+        except KISError as error:
+            error.reach = Reach.NOT_EXECUTED
+            error.can_retry = False  # it had its own tries
+            raise
+
+    def _tell(self, error: KISError, seconds: float) -> None:
+        _log.info("trying again in %.1f s: %s", seconds, error)
+
+
+def uncertain(call: Call, error: KISError) -> OrderUncertainError:
+    """What to raise for an order that may have run: it says what was asked, without the account."""
+    asked = {
+        name: value for name, value in call.params.items() if value and name not in ("CANO", "ACNT_PRDT_CD")
+    }
+    return OrderUncertainError(
+        "it is not known whether the order reached the exchange; look at the account before anything else. "
+        f"What happened: {error.message}",
+        order_request=f"{call.variant} {asked}".strip(),
+        code=error.code,
+        endpoint=call.endpoint.name,
+        http_status=error.http_status,
+    )

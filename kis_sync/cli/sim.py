@@ -1,0 +1,73 @@
+"""``kis-sync sim``: the simulator on its own, for any KIS client.
+
+This room changes when the simulator is started in another way.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import click
+
+from kis_sync.cli.options import number
+
+
+@click.command("sim")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+)
+@click.option("--mode", type=click.Choice(["live", "paper"]), default="paper", show_default=True)
+@click.option("--limit", type=float, help="Calls a second (default: KIS's newest for the mode).")
+@click.option(
+    "--window", type=click.Choice(["sliding", "fixed"]), default="sliding", show_default=True,
+    help="How a second is counted.",
+)  # fmt: skip
+@click.option("--latency", type=float, default=0.0, help="Seconds that each way takes.")
+@click.option("--jitter", type=float, default=0.0, help="Up to so many seconds more, at random.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another market.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(
+    port: int,
+    mode: str,
+    limit: float | None,
+    window: str,
+    latency: float,
+    jitter: float,
+    seed: int,
+    debug: bool,
+) -> None:
+    """Run the KIS simulator on this machine until Ctrl-C."""
+    from kis_sync.sim import Simulator
+
+    for name, value in (("limit", limit), ("latency", latency), ("jitter", jitter)):
+        if value is not None and (value < 0 or (name == "limit" and value == 0)):
+            raise click.UsageError(f"--{name} must be above 0")
+    simulator = Simulator(
+        port=port, mode=mode, limit=limit, window=window, latency=latency, jitter=jitter, seed=seed  # type: ignore[arg-type]
+    )  # fmt: skip
+    try:
+        simulator.start()
+    except OSError as error:
+        raise click.UsageError(
+            f"port {port} cannot be opened ({error.strerror}); choose another with --port"
+        ) from None
+    with simulator:
+        click.echo(f"KIS simulator ({mode}, {simulator.gate.limit:g} calls a second) on {simulator.base_url}")
+        click.echo("Any key of 36 characters, secret of 180 and account is a customer. Ready to use:")
+        for name, value in (
+            ("KIS_BASE_URL", simulator.base_url),
+            ("KIS_APP_KEY", simulator.app_key),
+            ("KIS_APP_SECRET", simulator.app_secret),
+            ("KIS_ACCOUNT_NO", simulator.account_no),
+            ("MODE", mode),
+        ):
+            click.echo(f"  {name}={value}")
+        click.echo("Ctrl-C stops it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            stats = simulator.stats
+            click.echo(
+                f"{number(stats.calls)} calls, at most {stats.most_calls_in_any_second} in any second, "
+                f"{number(sum(stats.rejections.values()))} refused"
+            )

@@ -1,0 +1,184 @@
+"""KIS's answer, opened: success with its outputs, or the error that it stands for.
+
+KIS reports failures as HTTP 500 with JSON, as HTTP 200 with an ``rt_cd`` other than "0", and as
+``error_code`` on OAuth paths. This room changes when the form of KIS's answers changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from kis_sync.catalog.codes import Meaning, meaning
+from kis_sync.clock import KST
+from kis_sync.errors import (
+    AccessTokenError,
+    AuthenticationError,
+    KISError,
+    RateLimitError,
+    Reach,
+    RequestRefusedError,
+    ServerError,
+    StaleCursorError,
+)
+from kis_sync.values import Row
+
+_EXCERPT = 120
+_LONG_RUN = re.compile(r"[\w+/=.\-]{20,}")  # long enough to be a key, a token or a hash
+_LONG_NUMBER = re.compile(r"\d{8,}")  # long enough to be an account number
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A successful answer: its body, paging word, and when the server says that it answered."""
+
+    endpoint: str
+    body: Mapping[str, object]
+    tr_cont: str = ""
+    date: str | None = None
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """The ``Date`` header as an aware datetime in KST, ``None`` when absent or unreadable."""
+        return server_time(self.date)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another page follows."""
+        return self.tr_cont in ("F", "M")
+
+    def top(self) -> Row:
+        """The answer's own fields, beside its outputs."""
+        return Row(self.body, self.endpoint)
+
+    def row(self, name: str) -> Row:
+        """An output that is one object (a list of exactly one is taken too)."""
+        value = self._output(name)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if not isinstance(value, dict):
+            raise ServerError(f"the answer's {name} is not an object", endpoint=self.endpoint)
+        return Row(value, self.endpoint)
+
+    def rows(self, name: str) -> list[Row]:
+        """An output that is a list of objects."""
+        value = self._output(name)
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise ServerError(f"the answer's {name} is not a list of objects", endpoint=self.endpoint)
+        return [Row(each, self.endpoint) for each in value]
+
+    def _output(self, name: str) -> object:
+        return self.body[name] if name in self.body else self.body.get(name.capitalize())
+
+
+def server_time(date: str | None) -> datetime | None:
+    """A ``Date`` header as an aware datetime in KST; ``None`` when it cannot be read."""
+    if not date:
+        return None
+    try:
+        return parsedate_to_datetime(date).astimezone(KST)
+    except (ValueError, OverflowError):
+        return None
+
+
+def opened(
+    endpoint: str, status: int, content: bytes, *, tr_cont: str = "", date: str | None = None
+) -> Envelope:
+    """The envelope of a successful answer; raises the error that any other answer stands for."""
+    if status in (301, 302, 303, 307, 308):
+        raise ServerError(
+            "the server answered with a redirect, which is not followed",
+            endpoint=endpoint,
+            http_status=status,
+        )
+    body = _json_object(endpoint, status, content)
+    code, message = _verdict(body)
+    if code is None and 200 <= status < 300:
+        return Envelope(endpoint, body, tr_cont.strip().upper(), date)
+    raise _failure(endpoint, status, code or None, message)
+
+
+def _json_object(endpoint: str, status: int, content: bytes) -> dict[str, object]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        what = "nothing" if not content.strip() else f"something that is not JSON: {excerpt(content)}"
+        raise _unusable(endpoint, status, f"the server sent {what}") from None
+    if not isinstance(body, dict):
+        raise _unusable(endpoint, status, f"the server sent JSON that is not an object: {excerpt(content)}")
+    return body
+
+
+def _unusable(endpoint: str, status: int, message: str) -> KISError:
+    if status == 404:
+        return RequestRefusedError(
+            "the server does not know this path", endpoint=endpoint, http_status=status
+        )
+    return ServerError(message, endpoint=endpoint, http_status=status)
+
+
+def _verdict(body: Mapping[str, object]) -> tuple[str | None, str]:
+    """The failure code ("" when KIS gave none) and its text; a code of ``None`` means success."""
+    if "error_code" in body:
+        return _text(body, "error_code"), _text(body, "error_description")
+    failed = "rt_cd" in body and _text(body, "rt_cd") != "0"
+    return (_text(body, "msg_cd") if failed else None), _text(body, "msg1") or _text(body, "msg")
+
+
+def _text(body: Mapping[str, object], name: str) -> str:
+    value = body.get(name)
+    if isinstance(value, int):
+        value = str(value)
+    return " ".join(masked(value).split())[:200] if isinstance(value, str) else ""
+
+
+_KIND: dict[Meaning, tuple[type[KISError], Reach, bool]] = {
+    Meaning.OVER_THE_LIMIT: (RateLimitError, Reach.NOT_EXECUTED, True),
+    Meaning.OVER_THE_LEDGER_LIMIT: (RateLimitError, Reach.REFUSED, True),
+    Meaning.BAD_ACCESS_TOKEN: (AccessTokenError, Reach.NOT_EXECUTED, False),
+    Meaning.BAD_KEYS: (AuthenticationError, Reach.REFUSED, False),
+    Meaning.REFUSED: (RequestRefusedError, Reach.REFUSED, False),
+    Meaning.STALE_PAGE: (StaleCursorError, Reach.MAYBE_EXECUTED, False),
+    Meaning.TROUBLE: (ServerError, Reach.MAYBE_EXECUTED, True),
+}
+
+
+def _failure(endpoint: str, status: int, code: str | None, message: str) -> KISError:
+    kind, reach, can_retry = _KIND.get(meaning(code)) or _by_status(status)
+    if kind is AuthenticationError and reach is Reach.REFUSED:
+        message += " Check app_key and app_secret, and that they are keys of this mode (live or paper)."
+    return kind(
+        message or "the server gave no reason",
+        code=code,
+        endpoint=endpoint,
+        http_status=status,
+        reach=reach,
+        can_retry=can_retry,
+    )
+
+
+def _by_status(status: int) -> tuple[type[KISError], Reach, bool]:
+    """What an answer without a listed code is worth: never proof that an order did not run."""
+    if status == 429:
+        return RateLimitError, Reach.MAYBE_EXECUTED, True
+    if status in (401, 403):
+        return AuthenticationError, Reach.MAYBE_EXECUTED, False
+    if status >= 500:
+        return ServerError, Reach.MAYBE_EXECUTED, True
+    return RequestRefusedError, Reach.MAYBE_EXECUTED, False
+
+
+def masked(text: str) -> str:
+    """The text without anything long enough to be a key, a token or an account number."""
+    return _LONG_NUMBER.sub("***", _LONG_RUN.sub("***", text))
+
+
+def excerpt(content: bytes) -> str:
+    """The beginning of an unreadable body, on one line, with nothing in it that could be a secret."""
+    text = content[: 4 * _EXCERPT].decode("utf-8", "replace")
+    shown = "".join(each if each.isprintable() else " " for each in masked(text))
+    return repr(" ".join(shown.split())[:_EXCERPT])

@@ -1,0 +1,1 @@
+"""Orders: what is asked for, what is checked before anything is sent, and the sending."""

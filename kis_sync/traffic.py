@@ -1,0 +1,39 @@
+"""What went over the wire of one sender: how many calls, how many refused, how close together.
+
+This room changes when there is something new to count.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+
+class Traffic:
+    """Counts of one sender, by its own clock: the server, which sees calls later, may count otherwise.
+
+    ``calls`` were sent, ``over_the_limit`` of them were refused by the server's limit, at most
+    ``most_in_any_second`` were sent within one second.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last_second: deque[float] = deque()
+        self.calls = 0
+        self.over_the_limit = 0
+        self.most_in_any_second = 0
+
+    def sent(self, at: float) -> None:
+        """Count a call that leaves at ``at`` (monotonic seconds)."""
+        with self._lock:
+            self.calls += 1
+            recent = self._last_second
+            recent.append(at)
+            while recent[0] <= at - 1:
+                recent.popleft()
+            self.most_in_any_second = max(self.most_in_any_second, len(recent))
+
+    def refused(self) -> None:
+        """Count a call that the server refused because of its limit."""
+        with self._lock:
+            self.over_the_limit += 1

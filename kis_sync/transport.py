@@ -1,0 +1,231 @@
+"""One HTTP round trip under one slot: a request goes out, an envelope or an error comes back.
+
+Only this room knows HTTP. It waits for nothing but a slot, never tries again, and never learns what a
+call means. This room changes when the way of sending changes.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from datetime import timedelta
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter
+
+from kis_sync.catalog import Call, Effect
+from kis_sync.clock import Clock
+from kis_sync.connections import Connections
+from kis_sync.envelope import Envelope, opened, server_time
+from kis_sync.errors import NetworkError, RateLimitError, Reach, ServerError
+from kis_sync.ratelimit import TokenBucket
+from kis_sync.settings import Settings
+from kis_sync.traffic import Traffic
+
+_MOST_BYTES = 16 * 1024 * 1024  # the largest documented answer has some 100 kB
+_CHUNK = 64 * 1024
+_GRACE = 1.0  # seconds beyond its time-out for which a call without an answer keeps its slot
+
+Headers = Callable[[], Mapping[str, str]]
+
+
+class Lanes(NamedTuple):
+    """The buckets of an app key: every call takes a slot of ``main``, account reads one of ``ledger`` before
+    it, and the balance one of ``balance`` before that. Always in this order, so that nobody waits in a ring.
+    """
+
+    main: TokenBucket
+    ledger: TokenBucket
+    balance: TokenBucket
+
+
+class Transport:
+    """The sender, shared by all threads of a broker."""
+
+    def __init__(self, settings: Settings, lanes: Lanes, clock: Clock) -> None:
+        self._settings = settings
+        self._lanes = lanes
+        self._clock = clock
+        self.connections = Connections(settings)
+        self.traffic = Traffic()
+        self._closed = threading.Event()
+        self._orders_share_the_ledger = False
+        self._last_date: tuple[str, float] | None = None
+
+    def send(self, call: Call, headers: Headers, body: bytes | None = None) -> Envelope:
+        """The envelope of one exchange; raises the error that any other end of it stands for.
+
+        The headers are asked for when the slot is granted, so that no call carries an access token that
+        died while it stood in the queue.
+        """
+        with ExitStack() as slots:
+            for bucket in self._waits_in(call):
+                slots.enter_context(bucket.slot(owner=self._closed))
+            slot = slots.enter_context(self._lanes.main.slot(owner=self._closed))
+            request = self._request(call, headers(), body)
+            self.traffic.sent(self._clock.monotonic())
+            try:
+                answer = self._exchange(call, request)
+            except BaseException as error:
+                if not (isinstance(error, NetworkError) and error.reach is Reach.NOT_EXECUTED):
+                    # The server may count it at any time until it has given up on it.
+                    slot.hold(self._timeouts(call)[1] + _GRACE)
+                raise
+            return self._opened(call, answer)
+
+    def server_offset(self) -> timedelta | None:
+        """How far the server's clock is ahead of ours, by the ``Date`` of its last answer."""
+        if self._last_date is None:
+            return None
+        date, seen = self._last_date
+        at = server_time(date)
+        if at is None:
+            return None
+        return at + timedelta(seconds=self._clock.monotonic() - seen) - self._clock.now()
+
+    def close(self) -> None:
+        """Close the connections and wake this sender's waiters with ``BrokerClosedError``."""
+        self.connections.close()
+        for bucket in self._lanes:
+            bucket.cancel(self._closed)
+
+    def _waits_in(self, call: Call) -> list[TokenBucket]:
+        if not call.endpoint.ledger:
+            return []
+        if call.endpoint.effect is Effect.ORDER:
+            return [self._lanes.ledger] if self._orders_share_the_ledger else []
+        if call.endpoint.name == "domestic_stock.inquire_balance":
+            return [self._lanes.balance, self._lanes.ledger]
+        return [self._lanes.ledger]
+
+    def _opened(self, call: Call, answer: _Answer) -> Envelope:
+        date = answer.headers.get("Date")
+        if date:
+            self._last_date = (date, self._clock.monotonic())
+        try:
+            return opened(
+                call.endpoint.name,
+                answer.status,
+                answer.content,
+                tr_cont=answer.headers.get("tr_cont") or "",
+                date=date,
+            )
+        except RateLimitError as error:
+            by_ledger = error.reach is Reach.REFUSED
+            self.traffic.refused()
+            (self._lanes.ledger if by_ledger else self._lanes.main).refused()
+            self._orders_share_the_ledger |= by_ledger and call.endpoint.effect is Effect.ORDER
+            raise
+
+    def _timeouts(self, call: Call) -> tuple[float, float]:
+        settings = self._settings
+        is_order = call.endpoint.effect is Effect.ORDER
+        return settings.connect_timeout, settings.order_timeout if is_order else settings.read_timeout
+
+    def _request(
+        self, call: Call, headers: Mapping[str, str], body: bytes | None
+    ) -> requests.PreparedRequest:
+        url = self._settings.server + call.endpoint.path
+        if call.endpoint.method == "GET" and call.params:
+            url += "?" + urlencode(call.params)
+        request = requests.PreparedRequest()
+        request.prepare(call.endpoint.method, url, headers=headers, data=body)
+        return request
+
+    def _exchange(self, call: Call, request: requests.PreparedRequest) -> _Answer:
+        if call.endpoint.effect is Effect.READ:
+            return self._round_trip(self.connections.kept(), call, request)
+        fresh = self.connections.fresh()
+        with _closing(fresh):
+            return self._round_trip(fresh, call, request)
+
+    def _round_trip(self, adapter: BaseAdapter, call: Call, request: requests.PreparedRequest) -> _Answer:
+        timeouts = self._timeouts(call)
+        give_up_at = self._clock.monotonic() + sum(timeouts)
+        try:
+            response = adapter.send(
+                request, stream=True, timeout=timeouts, verify=True, proxies=self.connections.proxies
+            )
+            with response:
+                return _Answer(
+                    response.status_code, response.headers, self._content(response, call, give_up_at)
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, NetworkError):
+                raise
+            raise _network_error(error, call) from None
+
+    def _content(self, response: requests.Response, call: Call, give_up_at: float) -> bytes:
+        """The body, bounded in size and in time however slowly it drips."""
+        content = bytearray()
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            content += chunk
+            if len(content) > _MOST_BYTES:
+                raise ServerError(
+                    f"the answer is larger than {_MOST_BYTES >> 20} MiB",
+                    endpoint=call.endpoint.name,
+                    http_status=response.status_code,
+                )
+            if self._clock.monotonic() > give_up_at:
+                raise NetworkError("the answer took too long to arrive", endpoint=call.endpoint.name)
+        return bytes(content)
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class _closing(AbstractContextManager[None]):  # noqa: N801  (as contextlib.closing, without its type's demands)
+    def __init__(self, adapter: BaseAdapter) -> None:
+        self._adapter = adapter
+
+    def __exit__(self, *_: object) -> None:
+        self._adapter.close()
+
+
+def _network_error(error: Exception, call: Call) -> NetworkError:
+    """What broke, in our words: the foreign error's text may hold the URL, and the URL the account number."""
+    reach = Reach.NOT_EXECUTED
+    if _came_from(error, ssl.SSLCertVerificationError):
+        what = "the server's certificate could not be verified; a private authority is named by ca_bundle"
+    elif _came_from(error, urllib3.exceptions.NewConnectionError):
+        what = "no connection: is the server's address right, and is it up?"
+    elif isinstance(error, requests.ConnectTimeout):
+        what = "no connection within the time-out"
+    else:
+        reach = Reach.MAYBE_EXECUTED
+        if _came_from(error, urllib3.exceptions.ReadTimeoutError) or isinstance(error, TimeoutError):
+            what = "no answer within the time-out"
+        elif isinstance(error, requests.exceptions.ProxyError):
+            what = "the proxy failed"
+        else:
+            what = f"the connection broke ({type(error).__name__})"
+    return NetworkError(what, endpoint=call.endpoint.name, reach=reach)
+
+
+def _came_from(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether ``error`` is, wraps, or was raised because of an error of that kind."""
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending:
+        each = pending.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        if isinstance(each, kind):
+            return True
+        seen.add(id(each))
+        pending += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+    return False
+
+
+def json_body(params: Mapping[str, str]) -> bytes:
+    """The body of a POST, byte for byte the same for its hash key and for the order."""
+    return json.dumps(dict(params), ensure_ascii=False).encode()
