@@ -20,7 +20,7 @@ from kis_sync.api.domestic_stock.price import get_price
 from kis_sync.auth import TokenStore, shared_access_token
 from kis_sync.caller import Caller
 from kis_sync.catalog import Call, Mode
-from kis_sync.clock import Clock, SystemClock
+from kis_sync.clock import Clock, default_clock
 from kis_sync.envelope import Envelope
 from kis_sync.market.rates import BALANCE_SECONDS, LEDGER_CALLS_PER_SECOND
 from kis_sync.orders.desk import OrderDesk
@@ -47,8 +47,8 @@ class KISBroker:
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.clock: Clock = SystemClock() if clock is None else clock
-        self._lanes = _lanes(settings, clock)
+        self.clock: Clock = default_clock() if clock is None else clock
+        self._lanes = _lanes(settings, self.clock)
         folder = _store_folder(settings)
         store = TokenStore(folder, settings.app_key, settings.server)
         self._caller = Caller(
@@ -186,7 +186,7 @@ class KISBroker:
         return f"<KISBroker {self.settings.server} {self.mode.value} {self._lanes.main.rate:g} a second>"
 
 
-def _lanes(settings: Settings, clock: Clock | None) -> Lanes:
+def _lanes(settings: Settings, clock: Clock) -> Lanes:
     """The buckets that every broker of this app key and server shares."""
     ledger = settings.ledger_calls_per_second
     balance = ledger / (BALANCE_SECONDS * LEDGER_CALLS_PER_SECOND)

@@ -136,3 +136,50 @@ class ManualClock:
         with self._lock:
             if not self._lock.wait_for(lambda: len(self._waiting) >= count, timeout):
                 raise TimeoutError(f"{len(self._waiting)} of {count} threads wait on the clock")
+
+
+class SkippingClock:
+    """A clock that does not wait: a timed wait ends at once, and time has moved on by as much.
+
+    A wait without a time-out still waits, since only another thread can end it.
+    """
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+        self._lock = threading.Lock()
+        self._skipped = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds that passed, and those that were skipped."""
+        return self._clock.monotonic() + self._skipped
+
+    def now(self) -> datetime:
+        """The present, as much later as was skipped."""
+        return self._clock.now() + timedelta(seconds=self._skipped)
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+        """Skip a timed wait, keep one without a time-out."""
+        if timeout is None:
+            self._clock.wait(condition)
+        else:
+            self.sleep(timeout)
+
+    def sleep(self, seconds: float) -> None:
+        """Skip it."""
+        with self._lock:
+            self._skipped += max(0.0, seconds)
+
+
+_default: Clock = SystemClock()
+
+
+def default_clock() -> Clock:
+    """The clock of everything that is not given one."""
+    return _default
+
+
+def set_default_clock(clock: Clock) -> Clock:
+    """Give everything made from now on another clock; the one before it comes back, to be put back."""
+    global _default
+    before, _default = _default, clock
+    return before
