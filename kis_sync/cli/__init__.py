@@ -5,9 +5,10 @@ This room changes when a command comes or goes, or when errors are told in anoth
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -73,6 +74,8 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return _INTERRUPTED
+    except BrokenPipeError:
+        leave(_FAILED)  # the reader (head, a pager) has seen enough
     except Exception as error:
         if "--debug" in arguments:
             raise
@@ -96,8 +99,9 @@ def _never_fail_on_a_letter() -> None:
             stream.reconfigure(errors="replace")
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """End the process now, without waiting for threads whose call is still in flight."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(BrokenPipeError):  # nobody is left to tell
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)

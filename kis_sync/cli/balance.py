@@ -35,8 +35,8 @@ def command(sim: bool, mode: str | None, as_json: bool, debug: bool) -> None:
         for each in balance.positions
     ]
     titles = ("code", "name", "shares", "sellable", "average", "price", "value", "profit", "%")
-    click.echo(table(titles, rows, "<<>>>>>>>") if rows else "no positions")
-    click.echo(
+    print(table(titles, rows, "<<>>>>>>>") if rows else "no positions")
+    print(
         f"deposit {number(balance.deposit)} won, D+1 {number(balance.deposit_d1)}, "
         f"D+2 {number(balance.deposit_d2)}; securities {number(balance.securities_value)}, "
         f"in all {number(balance.total_value)}"

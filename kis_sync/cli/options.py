@@ -43,7 +43,7 @@ def broker(sim: bool, mode: str | None, default_sim_mode: str = "live") -> KISBr
 
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
 def plain(value: object) -> Any:
@@ -69,6 +69,6 @@ def plain(value: object) -> Any:
     return value
 
 
-def number(value: float | None, form: str = ",d") -> str:
+def number(value: float | Decimal | None, form: str = ",d") -> str:
     """A number for people; ``-`` where there is none."""
     return "-" if value is None else format(value, form)

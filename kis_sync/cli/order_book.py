@@ -22,8 +22,8 @@ def command(code: str, sim: bool, mode: str | None, as_json: bool, debug: bool) 
     if as_json:
         print_json(book)
         return
-    click.echo(f"{book.code}  last {number(book.price)} won")
-    click.echo(table(("ask shares", "price", "bid shares"), _rows(book), ">>>"))
+    print(f"{book.code}  last {number(book.price)} won")
+    print(table(("ask shares", "price", "bid shares"), _rows(book), ">>>"))
 
 
 def _rows(book: OrderBook) -> list[tuple[str, str, str]]:

@@ -36,4 +36,4 @@ def command(codes: tuple[str, ...], sim: bool, mode: str | None, as_json: bool, 
         for quote in quotes
     ]
     titles = ("code", "price", "change", "%", "open", "high", "low", "volume", "limits (won)")
-    click.echo(table(titles, rows, "<>>>>>>><"))
+    print(table(titles, rows, "<>>>>>>><"))

@@ -156,19 +156,19 @@ def _figures(asked: KISBroker, result: ScanResult, stocks: int, seconds: float) 
 
 
 def _show(result: ScanResult, figures: dict[str, object]) -> None:
-    click.echo()
-    click.echo(
+    print()
+    print(
         f"The {len(result.top_movers)} most active of {result.total_scanned} (up or down), "
         f"{result.timestamp:%Y-%m-%d %H:%M:%S} KST"
     )
     rows = [(str(rank), *_row(each)) for rank, each in enumerate(result.top_movers, 1)]
-    click.echo(table(("rank", *_TITLES), rows, ">" + _ALIGNS))
+    print(table(("rank", *_TITLES), rows, ">" + _ALIGNS))
     for name, listed in (("breakouts", result.breakouts), ("breakdowns", result.breakdowns)):
         if listed:
-            click.echo(f"{name}: {', '.join(listed)}")
+            print(f"{name}: {', '.join(listed)}")
     for code, error in result.failures.items():
         click.echo(f"failed: {code}: {error}", err=True)
-    click.echo(
+    print(
         f"{figures['stocks']} stocks, {len(result.failures)} failed, {figures['calls']} calls "
         f"in {figures['seconds']:.2f} s = {figures['calls_per_second']:.2f} a second, "
         f"at most {figures['most_calls_in_any_second']} in any second, EGW00201: {figures['egw00201']}"

@@ -39,9 +39,10 @@ def command(
     """Run the KIS simulator on this machine until Ctrl-C."""
     from kis_sync.sim import Simulator
 
-    for name, value in (("limit", limit), ("latency", latency), ("jitter", jitter)):
-        if value is not None and (value < 0 or (name == "limit" and value == 0)):
-            raise click.UsageError(f"--{name} must be above 0")
+    if limit is not None and limit <= 0:
+        raise click.UsageError("--limit must be above 0")
+    if min(latency, jitter) < 0:
+        raise click.UsageError("--latency and --jitter must be seconds of at least 0")
     simulator = Simulator(
         port=port, mode=mode, limit=limit, window=window, latency=latency, jitter=jitter, seed=seed  # type: ignore[arg-type]
     )  # fmt: skip
@@ -52,8 +53,8 @@ def command(
             f"port {port} cannot be opened ({error.strerror}); choose another with --port"
         ) from None
     with simulator:
-        click.echo(f"KIS simulator ({mode}, {simulator.gate.limit:g} calls a second) on {simulator.base_url}")
-        click.echo("Any key of 36 characters, secret of 180 and account is a customer. Ready to use:")
+        print(f"KIS simulator ({mode}, {simulator.gate.limit:g} calls a second) on {simulator.base_url}")
+        print("Any key of 36 characters, secret of 180 and account is a customer. Ready to use:")
         for name, value in (
             ("KIS_BASE_URL", simulator.base_url),
             ("KIS_APP_KEY", simulator.app_key),
@@ -61,13 +62,13 @@ def command(
             ("KIS_ACCOUNT_NO", simulator.account_no),
             ("MODE", mode),
         ):
-            click.echo(f"  {name}={value}")
-        click.echo("Ctrl-C stops it.")
+            print(f"  {name}={value}")
+        print("Ctrl-C stops it.", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
             stats = simulator.stats
-            click.echo(
+            print(
                 f"{number(stats.calls)} calls, at most {stats.most_calls_in_any_second} in any second, "
                 f"{number(sum(stats.rejections.values()))} refused"
             )

@@ -25,9 +25,14 @@ class Session(NamedTuple):
 
 
 _CLOSURES = {
-    2026: "01-01 02-16 02-17 02-18 03-02 05-01 05-05 05-25 06-03 07-17 08-17 09-24 09-25 10-05 10-09 12-25 12-31",
+    2026: (
+        "01-01 02-16 02-17 02-18 03-02 05-01 05-05 05-25 06-03 "
+        "07-17 08-17 09-24 09-25 10-05 10-09 12-25 12-31"
+    ),
 }
-_CLOSED_DATES = frozenset(date.fromisoformat(f"{year}-{day}") for year, days in _CLOSURES.items() for day in days.split())
+_CLOSED_DATES = frozenset(
+    date.fromisoformat(f"{year}-{day}") for year, days in _CLOSURES.items() for day in days.split()
+)
 _FIRST_TRADING_DAYS = frozenset({date(2026, 1, 2)})  # the year's first session opens an hour late
 _EXAM_DAYS = frozenset({date(2026, 11, 19)})  # university entrance exam: the whole day an hour later
 
@@ -57,3 +62,8 @@ def regular_session(day: date) -> Session:
     elif day in _FIRST_TRADING_DAYS:
         opens = time(10, 0)
     return Session(datetime.combine(day, opens, KST), datetime.combine(day, closes, KST))
+
+
+def nxt_close(day: date) -> datetime:
+    """When the after market of NXT ends on ``day``."""
+    return datetime.combine(day, time(20, 0), KST)

@@ -94,17 +94,22 @@ class TestMinuteChart:
         assert chart.answered_at == datetime(2026, 11, 24, 10, 30, 20, tzinfo=KST)
 
     @pytest.mark.parametrize(
-        ("now", "until", "asked"),
+        ("now", "until", "market", "asked"),
         [
-            (time(10, 30, 20), None, "103020"),
-            (time(10, 30, 20), time(9, 45), "094500"),
-            (time(10, 30, 20), time(14, 0), "103020"),  # a time to come would be filled with the price
-            (time(18, 0), None, "153000"),
+            ("2026-11-24 10:30:20", None, "J", "103020"),
+            ("2026-11-24 10:30:20", time(9, 45), "J", "094500"),
+            ("2026-11-24 10:30:20", time(14, 0), "J", "103020"),  # a time to come would be filled
+            ("2026-11-24 18:00:00", None, "J", "153000"),
+            ("2026-11-24 18:00:00", None, "NX", "180000"),
+            ("2026-11-24 21:00:00", None, "UN", "200000"),
+            ("2026-11-21 12:00:00", None, "J", "153000"),  # a Saturday: the whole of Friday
+            ("2026-11-21 12:00:00", time(11, 0), "J", "110000"),
         ],
     )
-    def test_asks_for_no_time_to_come(self, now: time, until: time | None, asked: str) -> None:
-        asker = StubAsker(ok(output1=QUOTE, output2=[]), now=datetime.combine(date(2026, 11, 24), now, KST))
-        get_minute_chart(asker, "005930", until)
+    def test_asks_for_no_time_to_come(self, now: str, until: time | None, market: str, asked: str) -> None:
+        at = datetime.fromisoformat(now).replace(tzinfo=KST)
+        asker = StubAsker(ok(output1=QUOTE, output2=[]), now=at)
+        get_minute_chart(asker, "005930", until, market=market)
         assert asker.calls[0].params["FID_INPUT_HOUR_1"] == asked
 
     def test_a_price_of_0_is_no_stock(self) -> None:

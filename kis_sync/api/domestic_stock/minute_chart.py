@@ -14,7 +14,7 @@ from kis_sync.api.domestic_stock.bar import Bar, read_bar
 from kis_sync.api.domestic_stock.stock_code import checked_code, checked_division, priced
 from kis_sync.catalog import Call, endpoint
 from kis_sync.envelope import Envelope
-from kis_sync.market.hours import regular_session
+from kis_sync.market.hours import is_trading_day, nxt_close, regular_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,10 @@ class MinuteChart:
 def get_minute_chart(
     caller: Asker, code: str, until: time | datetime | None = None, *, market: str = "J"
 ) -> MinuteChart:
-    """The last 30 one-minute bars of today at and before ``until`` (default: now, at most the close).
+    """The last 30 one-minute bars of the session at and before ``until`` (default: now, at most the close).
 
-    A time to come makes KIS fill the gap with the present price; so a later ``until`` is cut to now.
+    A time to come makes KIS fill the gap with the present price; so a later ``until`` is cut to now. On a
+    day without trading the bars are those of the last session.
     Raises ``InvalidRequestError`` before the call, ``RequestRefusedError`` for a stock without a price.
 
     Source: inquire-time-itemchartprice, FHKST03010200 (live and paper).
@@ -72,14 +73,14 @@ def get_minute_chart(
     30
     """
     code = checked_code(code)
-    now = caller.now()
-    last = min(now, regular_session(now.date()).close).time()
+    market = checked_division(market, caller.mode)
+    last = _last_minute(caller.now(), market)
     if until is not None:
         last = min(last, until.time() if isinstance(until, datetime) else until)
     call = Call(
         endpoint("domestic_stock.inquire_time_itemchartprice"),
         {
-            "FID_COND_MRKT_DIV_CODE": checked_division(market, caller.mode),
+            "FID_COND_MRKT_DIV_CODE": market,
             "FID_INPUT_ISCD": code,
             "FID_INPUT_HOUR_1": last.strftime("%H%M%S"),
             "FID_PW_DATA_INCU_YN": "N",
@@ -87,3 +88,9 @@ def get_minute_chart(
         },
     )
     return MinuteChart.read(code, caller.ask(call))
+
+
+def _last_minute(now: datetime, market: str) -> time:
+    """The latest time that it makes sense to ask for: now, at most the close; a day off, the close."""
+    close = (regular_session(now.date()).close if market == "J" else nxt_close(now.date())).time()
+    return min(now.time(), close) if is_trading_day(now.date()) else close
