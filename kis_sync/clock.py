@@ -52,8 +52,8 @@ class SystemClock:
         return datetime.now(KST) + self.offset
 
     def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
-        """Wait on the condition, on Windows in slices so that Ctrl-C works."""
-        if sys.platform == "win32":
+        """Wait on the condition, on Windows in slices so that Ctrl-C works (the main thread gets it)."""
+        if sys.platform == "win32" and threading.current_thread() is threading.main_thread():
             timeout = _WINDOWS_SLICE if timeout is None else min(timeout, _WINDOWS_SLICE)
         condition.wait(timeout)
 

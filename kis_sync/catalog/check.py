@@ -5,11 +5,10 @@ This room changes when the rules of naming and filling request fields change.
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Mapping
 
-from kis_sync.catalog.endpoint import Endpoint
+from kis_sync.catalog.endpoint import Endpoint, Parameter
 from kis_sync.errors import InvalidRequestError
 
 
@@ -30,9 +29,7 @@ def checked(endpoint: Endpoint, params: Mapping[str, object], *, strict: bool = 
         if name.upper() in documented:
             given[documented[name.upper()].name] = _as_text(name, value, faults)
             continue
-        near = difflib.get_close_matches(name.upper(), documented, n=1)
-        hint = f" (did you mean {documented[near[0]].name}?)" if near else ""
-        faults.append(f"unknown field {name}{hint}")
+        faults.append(f"unknown field {name}{_nearest(name, documented)}")
     unlisted = []
     for parameter in endpoint.params:
         value = given.get(parameter.name, "")
@@ -47,6 +44,13 @@ def checked(endpoint: Endpoint, params: Mapping[str, object], *, strict: bool = 
     for text in unlisted:
         warnings.warn(f"{endpoint.name}: {text}", UndocumentedValueWarning, stacklevel=3)
     return {parameter.name: given.get(parameter.name, "") for parameter in endpoint.params}
+
+
+def _nearest(name: str, documented: Mapping[str, Parameter]) -> str:
+    from difflib import get_close_matches  # only for a name that is wrong
+
+    near = get_close_matches(name.upper(), documented, n=1)
+    return f" (did you mean {documented[near[0]].name}?)" if near else ""
 
 
 def _listed(values: tuple[str, ...]) -> str:

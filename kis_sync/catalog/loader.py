@@ -6,7 +6,6 @@ corrects them, each correction with its evidence. This room changes when the for
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -65,8 +64,10 @@ def endpoint(name: str) -> Endpoint:
         return known[candidates[0]]
     if candidates:
         raise InvalidRequestError(f"{name!r} is ambiguous: say {' or '.join(candidates)}")
+    from difflib import get_close_matches  # only for a name that is wrong
+
     bare = {full.rpartition(".")[2]: full for full in known}
-    near = difflib.get_close_matches(name, [*known, *bare], n=3)
+    near = get_close_matches(name, [*known, *bare], n=3)
     hint = f"; did you mean {' or '.join(bare.get(each, each) for each in near)}?" if near else ""
     raise InvalidRequestError(f"no API is named {name!r}{hint}")
 

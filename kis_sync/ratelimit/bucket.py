@@ -1,0 +1,329 @@
+"""The bucket of slots that every call waits in: threads queue, one is woken at a time, none is forgotten.
+
+    bucket = TokenBucket(18)
+    with bucket.slot(timeout=5) as slot:      # waits; the slot is taken until a second after the block
+        send()
+
+Which slots are free when is ``slots.SlotTable``'s business (the proof is there); here threads wait.
+The queue is a deque of waiters, each with its own Condition on the one lock. Only the first waits with
+a time-out, whoever leaves the queue wakes the new first. The lock is re-entrant, so that a finaliser or
+a signal handler that runs inside it can still close a broker. Every way out is walked twice, so that an
+interrupt in the midst of leaving loses neither a slot nor the others' turn; one that strikes in the
+instant before ``Slot.__exit__`` has begun leaves the slot to its lease.
+
+This room changes when the way of waiting for a slot changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from dataclasses import dataclass
+from math import inf
+from types import TracebackType
+from weakref import WeakSet
+
+from kis_sync.clock import Clock, SystemClock
+from kis_sync.errors import BrokerClosedError, RateLimitError
+from kis_sync.ratelimit.slots import SlotTable
+
+_LEASE = 60.0  # seconds; longer than any call's own time-outs
+_log = logging.getLogger("kis_sync")
+
+
+@dataclass(frozen=True)
+class BucketStats:
+    """A bucket at one moment: its rate in calls a second, and how many slots, calls and waiters it has."""
+
+    rate: float
+    slots: int
+    usable: int
+    in_flight: int
+    cooling: int
+    waiting: int
+    granted: int
+
+
+class Slot:
+    """Permission to send one call, as a context manager: entering waits for it, leaving ends the call.
+
+    ``number`` says the how-manyth grant of its bucket it was (0 before it is entered).
+    """
+
+    __slots__ = ("_bucket", "_held", "_lease", "_owner", "_taken", "_timeout", "number")
+
+    def __init__(
+        self, bucket: TokenBucket, timeout: float | None, lease: float, owner: threading.Event | None
+    ) -> None:
+        self._bucket = bucket
+        self._timeout = timeout
+        self._lease = lease
+        self._owner = owner
+        self._held = 0.0
+        self._taken = False
+        self.number = 0
+
+    def hold(self, seconds: float) -> None:
+        """Keep the slot for ``seconds`` more than usual: for a call that failed without an answer.
+
+        Such a call may still reach the server until long after; the longest of several holds counts.
+        """
+        if not self._taken:
+            raise RuntimeError("only a slot that is taken can be held")
+        self._held = max(self._held, seconds)
+
+    def __enter__(self) -> Slot:
+        if self._taken:
+            raise RuntimeError("this slot is taken already; ask the bucket for another")
+        try:
+            self._bucket._take(self)
+            return self
+        except BaseException:
+            self._bucket._give_back(self)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._bucket._complete(self)
+        except BaseException:
+            self._bucket._complete(self)
+            raise
+
+
+class _Waiter:
+    """A thread in the queue."""
+
+    __slots__ = ("condition", "owner")
+
+    def __init__(self, lock: threading.RLock, owner: threading.Event | None) -> None:
+        self.condition = threading.Condition(lock)
+        self.owner = owner
+
+
+class TokenBucket:
+    """At most ``floor(rate)`` calls in any window of ``floor(rate) / rate`` seconds, counted by the server.
+
+    ``rate`` is in calls a second (18: 18 slots of 1 s; 0.5: one slot of 2 s). With ``burst=None`` grants
+    are spaced at nine tenths of the even interval; ``burst=n`` lets n leave at once. ``clock`` tells the
+    time and does the waiting. A bucket may be shared by any number of threads. ``ConfigurationError`` is
+    raised for a rate or a burst that cannot work.
+
+    >>> bucket = TokenBucket(18)
+    >>> with bucket.slot(timeout=1) as slot:
+    ...     slot.number
+    1
+    >>> bucket
+    <TokenBucket 18 a second: 18 of 18 slots usable, 0 in flight, 1 cooling, 0 waiting, 1 granted>
+    """
+
+    def __init__(self, rate: float, *, burst: int | None = None, clock: Clock | None = None) -> None:
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._now = self._clock.monotonic
+        self._table = SlotTable(rate, burst)
+        self._lock = threading.RLock()
+        self._queue: deque[_Waiter] = deque()
+        self._head_wakes_at = inf
+        _buckets.add(self)
+
+    def slot(
+        self, timeout: float | None = None, lease: float = _LEASE, owner: threading.Event | None = None
+    ) -> Slot:
+        """A slot to enter with ``with``; it stays taken until a window and 2 ms after the block is left.
+
+        Entering waits its turn; after ``timeout`` seconds (``None``: never) it raises ``RateLimitError``.
+        A slot whose block is not left within ``lease`` seconds is taken back; if it is left later, it
+        counts once more from then. ``owner`` is an event that belongs to whoever may have to give up
+        (see ``cancel``); once it is set, entering raises ``BrokerClosedError``.
+        """
+        return Slot(self, timeout, lease, owner)
+
+    def acquire(self, timeout: float | None = None, owner: threading.Event | None = None) -> bool:
+        """Wait for permission to send one call at once; ``False`` if there was none within ``timeout``.
+
+        Nobody says when this call ends, so its slot is kept for a window and 55 ms from now on: enough
+        while calls take up to 50 ms more or less than each other to reach the server. ``slot`` needs no
+        such assumption. ``owner`` as for ``slot``.
+        """
+        try:
+            with self._lock:
+                self._table.cool(self._await_turn(timeout, owner))
+        except RateLimitError:
+            return False
+        return True
+
+    def pause(self, seconds: float) -> None:
+        """Grant nobody a slot for ``seconds`` from now; a longer pause already set stays as it is."""
+        with self._lock:
+            self._table.pause(self._now() + seconds)
+
+    def refused(self) -> None:
+        """Say that the server refused a call because of its own limit.
+
+        Nothing is granted for a window. From the second refusal within a minute on, the usable slots are
+        halved each time (never below one), and each minute without a refusal gives one back; a warning is
+        logged when that begins. Refusals during the pause belong to the one that began it.
+        """
+        with self._lock:
+            began = self._table.refuse(self._now())
+            usable, slots = self._table.usable, self._table.slots
+        if began:  # outside the lock: a logging handler is other people's code
+            _log.warning(
+                "the server keeps refusing calls within the limit of %g a second: using %d of %d slots, "
+                "one more after each minute without a refusal. Another program may be using the same app "
+                "key, or its limit may be lower than that (new customers have 3 a second at first)",
+                self._table.rate,
+                usable,
+                slots,
+            )
+
+    def cancel(self, owner: threading.Event) -> None:
+        """Set ``owner``, and wake the waiters who came with it: they raise ``BrokerClosedError``.
+
+        Others' turns, and slots that are taken, stay as they are.
+        """
+        owner.set()
+        with self._lock:
+            for waiter in self._queue:
+                if waiter.owner is owner:
+                    waiter.condition.notify()
+
+    def lower(self, rate: float) -> None:
+        """Go over to a lower rate for good; a rate that is not lower changes nothing."""
+        with self._lock:
+            if rate < self._table.rate:
+                self._table.lower(rate)
+
+    @property
+    def rate(self) -> float:
+        """Calls a second."""
+        return self._table.rate
+
+    @property
+    def stats(self) -> BucketStats:
+        """The bucket at this moment."""
+        with self._lock:
+            table = self._table
+            cooling = table.live(self._now()) - table.in_flight
+            return BucketStats(
+                rate=table.rate,
+                slots=table.slots,
+                usable=table.usable,
+                in_flight=table.in_flight,
+                cooling=cooling,
+                waiting=len(self._queue),
+                granted=table.granted,
+            )
+
+    def __repr__(self) -> str:
+        stats = self.stats
+        return (
+            f"<TokenBucket {stats.rate:g} a second: {stats.usable} of {stats.slots} slots usable, "
+            f"{stats.in_flight} in flight, {stats.cooling} cooling, {stats.waiting} waiting, "
+            f"{stats.granted} granted>"
+        )
+
+    def _take(self, slot: Slot) -> None:
+        with self._lock:
+            now = self._await_turn(slot._timeout, slot._owner)
+            # All that undoing needs is noted before anything is done.
+            slot.number = self._table.granted + 1
+            slot._held = 0.0
+            slot._taken = True
+            self._table.take(now, slot._lease)
+
+    def _give_back(self, slot: Slot) -> None:
+        """Undo a grant that an interrupt kept from its caller, and let the others see it."""
+        with self._lock:
+            slot._taken = False
+            self._table.give_back(slot.number)
+            self._wake_head()
+
+    def _complete(self, slot: Slot) -> None:
+        with self._lock:
+            if slot._taken:
+                free_at = self._table.complete(slot.number, self._now(), slot._held)
+                slot._taken = False
+                if self._queue and free_at < self._head_wakes_at:
+                    self._wake_head()
+
+    def _await_turn(self, timeout: float | None, owner: threading.Event | None) -> float:
+        """Wait, holding the lock, until a slot may be taken; the time at that moment."""
+        if not self._queue and (owner is None or not owner.is_set()):
+            now = self._now()
+            if self._table.ready_at(now) <= now:
+                return now
+        waiter = _Waiter(self._lock, owner)
+        try:
+            try:
+                self._queue.append(waiter)
+                return self._wait_in_queue(waiter, timeout)
+            finally:
+                self._leave(waiter)
+        finally:
+            self._leave(waiter)
+
+    def _wait_in_queue(self, waiter: _Waiter, timeout: float | None) -> float:
+        began = self._now()
+        deadline = inf if timeout is None else began + timeout
+        while True:
+            if waiter.owner is not None and waiter.owner.is_set():
+                raise BrokerClosedError("the broker was closed while a call waited for a slot")
+            now = self._now()
+            ready_at = inf
+            if self._queue[0] is waiter:
+                ready_at = self._table.ready_at(now)
+                if ready_at <= now:
+                    return now
+                self._head_wakes_at = ready_at
+            if deadline <= now:
+                raise RateLimitError(self._told_too_late(now - began))
+            self._wait(waiter.condition, min(ready_at, deadline) - now)
+
+    def _wait(self, condition: threading.Condition, seconds: float) -> None:
+        try:
+            self._clock.wait(condition, min(seconds, threading.TIMEOUT_MAX) if seconds < inf else None)
+        except BaseException:
+            # An interrupt between two lines of Condition.wait can leave the lock released.
+            try:
+                condition.notify(0)
+            except RuntimeError:
+                self._lock.acquire()
+            raise
+
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter in self._queue:
+            self._queue.remove(waiter)
+        self._wake_head()
+
+    def _wake_head(self) -> None:
+        if self._queue:
+            self._queue[0].condition.notify()
+
+    def _told_too_late(self, waited: float) -> str:
+        others = len(self._queue) - 1
+        return (
+            f"no slot became free within {waited:.3g} s at {self._table.rate:g} calls a second; "
+            f"other calls waiting: {others}"
+        )
+
+    def _begin_in_child(self) -> None:
+        """After a fork: the parent's threads do not exist here, and one of them may hold the lock."""
+        self._lock = threading.RLock()
+        self._queue = deque()
+        self._table.inherit(self._now())
+
+
+_buckets: WeakSet[TokenBucket] = WeakSet()
+
+
+def _begin_all_in_child() -> None:
+    for bucket in list(_buckets):
+        bucket._begin_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_in_child)

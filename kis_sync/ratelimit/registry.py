@@ -1,0 +1,90 @@
+"""One bucket per app key and server in a process: the server counts by app key, not by object.
+
+This room changes when what shares a limit changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from collections import OrderedDict
+from urllib.parse import urlsplit
+
+from kis_sync.clock import Clock, SystemClock
+from kis_sync.ratelimit.bucket import TokenBucket
+
+_KEPT = 64  # buckets; more only while all of them are in use
+_log = logging.getLogger("kis_sync")
+_lock = threading.Lock()
+_buckets: OrderedDict[tuple[str, int], TokenBucket] = OrderedDict()
+
+
+def shared_bucket(
+    app_key: str,
+    server: str,
+    rate: float,
+    *,
+    name: str = "calls",
+    burst: int | None = None,
+    clock: Clock | None = None,
+) -> TokenBucket:
+    """The process's one bucket for this app key (kept as a hash only), server and ``name`` of limit.
+
+    Making a second client, or running a notebook cell again, finds the bucket with its recent grants.
+    When the rates asked for differ, the lowest holds until the process ends, and each time that this
+    decides a warning is logged: two clients of one key share one limit, and the more careful must not be
+    overruled by the other. ``burst`` is that of the first who asked. A ``clock`` other than the machine's
+    own has buckets of its own. A bucket outlives its users; of idle ones the 64 last asked for are kept.
+    """
+    key = (_digest(app_key, _host(server), name), _time_of(clock))
+    with _lock:
+        bucket = _buckets.get(key)
+        if bucket is None:
+            bucket = _buckets[key] = TokenBucket(rate, burst=burst, clock=clock)
+            _forget_idle()
+        _buckets.move_to_end(key)
+        had = bucket.rate
+        bucket.lower(rate)
+    if had != rate:
+        _log.warning(
+            "%s of this app key: limited to %g a second before, asked for at %g now; the lower rate holds",
+            name,
+            had,
+            rate,
+        )
+    return bucket
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
+
+
+def _host(server: str) -> str:
+    """Host and port, so that a slash or a path more makes no other server."""
+    return (urlsplit(server).netloc or server).lower()
+
+
+def _time_of(clock: Clock | None) -> int:
+    """Clocks that tell the same time are one; a bucket keeps its clock, so an id is not used twice."""
+    return 0 if clock is None or isinstance(clock, SystemClock) else id(clock)
+
+
+def _forget_idle() -> None:
+    """Drop the least recently asked for among the idle buckets while there are too many."""
+    for key in list(_buckets)[:-1]:
+        if len(_buckets) <= _KEPT:
+            return
+        stats = _buckets[key].stats
+        if not (stats.in_flight or stats.cooling or stats.waiting):
+            del _buckets[key]
+
+
+def _begin_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

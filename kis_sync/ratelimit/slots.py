@@ -1,0 +1,177 @@
+"""The arithmetic of slots: which are taken until when, and from when the next may be granted.
+
+Nothing waits and nothing locks here, times are passed in. This room changes when the rule for granting
+changes.
+
+Why the rule holds. Let L slots be usable, W be the window, g the guard. Call k is granted at s(k), the
+server counts it at some a(k), its answer is read at r(k): s(k) <= a(k) <= r(k). Its slot is taken from
+s(k) until r(k) + W + g, and nothing is granted while L slots are taken. Take any stretch of length W,
+sliding or fixed, and of the calls that the server counts in it the one granted last, k. Any other, i, was
+granted before and counted in the same stretch, so a(i) > a(k) - W and
+
+    r(i) + W + g  >=  a(i) + W + g  >  a(k) + g  >=  s(k):
+
+slot i was still taken when k was granted. There were fewer than L of those, so with k the server counts
+at most L, whatever the jitter, and wherever between sending and answering it counts; g only has to cover
+how far two clocks drift apart in W. A call without an answer has no r(k): its slot is held longer
+(``held``) or, when nobody ever says that it ended, until its lease ends. A bare permission (``cool``) knows
+no r(k) either: there g must cover the whole way to the server.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from math import floor, inf, isfinite
+
+from kis_sync.errors import ConfigurationError
+from kis_sync.ratelimit.lowering import Lowering
+
+GUARD = 0.002  # seconds; how far two clocks may drift apart within a window
+GRANT_GUARD = 0.055  # seconds; for a bare permission: 50 ms of jitter on the way and 5 ms of thread switching
+_ROUNDING = 1e-6  # seconds; sums of intervals must not miss a burst's last call by rounding
+SPACING = 0.9  # of the even interval: the last tenth is room to catch up after a late call
+
+
+class SlotTable:
+    """``slots`` slots of ``window`` seconds; a slot is in flight, then cools, then is free."""
+
+    __slots__ = (
+        "_burst",
+        "_cooling",
+        "_in_flight",
+        "_interval",
+        "_lowering",
+        "_next_at",
+        "_slack",
+        "granted",
+        "rate",
+        "slots",
+        "usable",
+        "window",
+    )
+
+    def __init__(self, rate: float, burst: int | None) -> None:
+        if burst is not None and burst < 1:
+            raise ConfigurationError(f"burst is the number of calls that may leave at once, not {burst!r}")
+        slots, window = _shape(rate)
+        self.rate = rate
+        self.window = window
+        self.granted = 0
+        self._burst = burst
+        self._cooling: list[float] = []  # a heap of the times at which slots become free
+        self._in_flight: dict[int, float] = {}  # the number of a grant -> the end of its lease
+        self._next_at = -inf  # no grant before this, be it by spacing or by a pause
+        self._lowering = Lowering(slots)
+        self._space()
+
+    @property
+    def in_flight(self) -> int:
+        """The slots whose calls have not ended."""
+        return len(self._in_flight)
+
+    def live(self, now: float) -> int:
+        """The slots that are not free."""
+        self._restore(now)
+        self._drop_expired(now)
+        return len(self._cooling) + len(self._in_flight)
+
+    def ready_at(self, now: float) -> float:
+        """From when to ask again; a slot may be taken at once if that is not after ``now``."""
+        cooling = self._cooling
+        while cooling and cooling[0] <= now:
+            heappop(cooling)
+        if self.usable != self.slots:
+            self._restore(now)
+        if len(cooling) + len(self._in_flight) < self.usable:
+            return self._next_at
+        return max(self._next_at, self._first_back(now))
+
+    def take(self, now: float, lease: float) -> None:
+        """Grant number ``granted + 1``, to a call that starts now; only when ``ready_at(now) <= now``."""
+        self._in_flight[self.granted + 1] = now + lease
+        self._grant(now)
+
+    def give_back(self, number: int) -> None:
+        """Free a slot that was taken in vain: nothing was sent."""
+        self._in_flight.pop(number, None)
+
+    def complete(self, number: int, now: float, held: float) -> float:
+        """End the call of a grant, also of one whose lease had ended; from when its slot is free."""
+        free_at = now + self.window + GUARD + held
+        # Cooling first: an interrupt between these lines counts the slot twice rather than not at all.
+        heappush(self._cooling, free_at)
+        self._in_flight.pop(number, None)
+        return free_at
+
+    def cool(self, now: float) -> None:
+        """Take a slot whose call nobody will end; only when ``ready_at(now) <= now``."""
+        heappush(self._cooling, now + self.window + GRANT_GUARD)
+        self._grant(now)
+
+    def pause(self, until: float) -> None:
+        """Grant nothing before ``until``; an earlier end than one already set changes nothing."""
+        self._next_at = max(self._next_at, until)
+
+    def refuse(self, now: float) -> bool:
+        """The server refused a call: pause for a window, lower the slots if it goes on; did that begin?"""
+        until = now + self.window
+        self.pause(until)
+        began = self._lowering.refuse(now, until)
+        self._space()
+        return began
+
+    def lower(self, rate: float) -> None:
+        """Go over to a lower rate for good; what cools under the old one cools as long as under the new."""
+        slots, window = _shape(rate)
+        longer = max(0.0, window - self.window)
+        self._cooling = [free_at + longer for free_at in self._cooling]
+        self.rate = rate
+        self.window = window
+        self._lowering.resize(slots)
+        self._space()
+
+    def inherit(self, now: float) -> None:
+        """Go on in a forked child: calls in flight belong to the parent, and are taken to end about now."""
+        for _ in self._in_flight:
+            heappush(self._cooling, now + self.window + GRANT_GUARD)
+        self._in_flight.clear()
+
+    def _first_back(self, now: float) -> float:
+        """The next time at which a taken slot can become free."""
+        self._drop_expired(now)
+        if len(self._cooling) + len(self._in_flight) < self.usable:
+            return now
+        ends = min(self._in_flight.values(), default=inf)
+        return min(ends, self._cooling[0]) if self._cooling else ends
+
+    def _drop_expired(self, now: float) -> None:
+        while self._cooling and self._cooling[0] <= now:
+            heappop(self._cooling)
+        for number, end in self._in_flight.copy().items():
+            if end <= now:
+                self._in_flight.pop(number, None)
+
+    def _restore(self, now: float) -> None:
+        self._lowering.restore(now)
+        self._space()
+
+    def _grant(self, now: float) -> None:
+        self.granted += 1
+        earliest = now - self._slack  # unused spacing adds up to no more than the burst
+        self._next_at = (self._next_at if self._next_at > earliest else earliest) + self._interval
+
+    def _space(self) -> None:
+        """Space the grants by the usable slots; a burst of all slots needs no spacing."""
+        self.slots = self._lowering.slots
+        self.usable = usable = self._lowering.usable
+        burst = 1 if self._burst is None else self._burst
+        self._interval = 0.0 if burst >= usable > 1 else SPACING * self.window / usable
+        self._slack = (burst - 1) * (self._interval + _ROUNDING)
+
+
+def _shape(rate: float) -> tuple[int, float]:
+    """Slots and window of a rate: whole slots, the window in the seconds that they take at that rate."""
+    if not (isfinite(rate) and rate > 0):
+        raise ConfigurationError(f"a rate is a positive number of calls a second, not {rate!r}")
+    slots = max(1, floor(rate))
+    return slots, slots / rate

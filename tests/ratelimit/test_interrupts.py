@@ -1,0 +1,267 @@
+"""Ctrl-C and other exceptions out of nowhere lose no slot and stop no queue.
+
+This room changes when the way out of the queue changes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import linecache
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import kis_sync.ratelimit
+from kis_sync.clock import Clock, ManualClock, SystemClock
+from kis_sync.errors import RateLimitError
+from kis_sync.ratelimit import TokenBucket
+from tests.ratelimit.clocks import JumpClock, end_all, take_all
+
+OURS: set[str | None] = {str(path) for path in Path(kis_sync.ratelimit.__file__).parent.glob("*.py")}
+
+
+class Interrupted(BaseException):
+    """Raised out of nowhere, as Ctrl-C would be."""
+
+
+class Interrupter:
+    """Raises ``Interrupted`` at the n-th line or function entry that this thread runs in the given files.
+
+    Lines that only begin a ``with`` or a ``try`` are left out: the interpreter looks for signals when it
+    enters a function, after a call and at the end of a loop, not there.
+    """
+
+    def __init__(self, files: set[str | None], line: int) -> None:
+        self.files = files
+        self.left = line
+        self.struck: str | None = None
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        file = frame.f_code.co_filename
+        if file not in self.files:
+            return None
+        source = linecache.getline(file, frame.f_lineno).strip()
+        if event == "call" or (event == "line" and not source.startswith(("with ", "try:", "finally:"))):
+            self.left -= 1
+            if self.left == 0:
+                self.struck = f"{file}:{frame.f_lineno}: {source}"
+                raise Interrupted
+        return self
+
+    def run(self, target: Callable[[], None]) -> None:
+        """Run the target; also when it was struck."""
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            target()
+        except Interrupted:
+            pass
+        finally:
+            sys.settrace(before)
+
+
+def every_line(files: set[str | None], play: Callable[[Interrupter], None]) -> int:
+    """Play once for each line that can be struck, until the end comes first; the number of lines."""
+    line = 0
+    while True:
+        line += 1
+        interrupter = Interrupter(files, line)
+        play(interrupter)
+        if interrupter.struck is None:
+            return line - 1
+
+
+def assert_whole(bucket: TokenBucket, clock: ManualClock, slots: int, struck: str | None) -> None:
+    """After a window every slot can be had, nobody waits, and nothing is in flight.
+
+    Nothing can protect the entry to ``__exit__`` itself: that slot comes back with its lease.
+    """
+    clock.advance(60.1 if struck and "__exit__" in struck else 2)
+    stats = bucket.stats
+    assert (stats.in_flight, stats.waiting) == (0, 0), struck
+    taken = take_all(bucket)
+    assert len(taken) == slots, struck
+    end_all(taken)
+
+
+def send(bucket: TokenBucket, during: Callable[[], None] = lambda: None) -> None:
+    with bucket.slot():
+        during()
+
+
+def test_a_lone_call_interrupted_at_any_line() -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket = TokenBucket(2, burst=2, clock=clock)
+        interrupter.run(lambda: send(bucket))
+        assert_whole(bucket, clock, 2, interrupter.struck)
+
+    assert every_line(OURS, play) > 20
+
+
+def test_a_slot_is_never_free_too_early_wherever_its_call_is_interrupted() -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket = TokenBucket(1, clock=clock)
+        sent_at: list[float] = []
+        interrupter.run(lambda: send(bucket, lambda: sent_at.append(clock.monotonic())))
+        if sent_at:
+            clock.advance(1.0)
+            assert not bucket.acquire(timeout=0), interrupter.struck
+
+    every_line(OURS, play)
+
+
+def test_a_bare_permission_interrupted_at_any_line() -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket = TokenBucket(2, burst=2, clock=clock)
+        interrupter.run(lambda: ignore(bucket.acquire()))
+        assert_whole(bucket, clock, 2, interrupter.struck)
+
+    assert every_line(OURS, play) > 10
+
+
+def ignore(_: bool) -> None:
+    """Make a target of a function that returns something."""
+
+
+class StagedClock(JumpClock):
+    """A second caller comes and waits while the first, on this clock, goes to wait."""
+
+    second: threading.Thread
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+        if self.second.ident is None:
+            self.second.start()
+            while not self._waiting:
+                condition.wait(0.0005)  # lets go of the bucket's lock
+        super().wait(condition, timeout)
+
+
+def test_the_first_in_the_queue_interrupted_at_any_line_hands_the_turn_on() -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = StagedClock()
+        bucket = TokenBucket(1, clock=clock)
+        bucket.acquire()
+        clock.second = threading.Thread(target=send, args=(bucket,), daemon=True)
+        interrupter.run(lambda: send(bucket))
+        second = clock.second
+        if second.ident is None:
+            second.start()
+        second.join(10)
+        assert not second.is_alive(), f"the second is stuck after {interrupter.struck}"
+        assert_whole(bucket, clock, 1, interrupter.struck)
+
+    assert every_line(OURS, play) > 40
+
+
+def test_a_wait_interrupted_inside_the_condition_gives_the_lock_back() -> None:
+    def play(interrupter: Interrupter) -> None:
+        bucket = TokenBucket(500, burst=1)
+        bucket.pause(0.004)
+        interrupter.run(lambda: send(bucket))
+        free: list[bool] = []
+        other = threading.Thread(target=lambda: free.append(bucket.acquire()), daemon=True)
+        other.start()
+        other.join(10)
+        assert free == [True], f"the bucket is stuck after {interrupter.struck}"
+        assert bucket.stats.waiting == 0
+
+    assert every_line({threading.__file__}, play) > 10
+
+
+def test_threads_struck_at_random_moments_lose_no_slot() -> None:
+    bucket = TokenBucket(2000, burst=2000)
+    stop = threading.Event()
+    calls = [0] * 4
+
+    def caller(place: int) -> None:
+        while not stop.is_set():
+            try:
+                while not stop.is_set():
+                    with bucket.slot():
+                        calls[place] += 1
+            except Interrupted:
+                continue
+
+    def stubborn(place: int) -> None:
+        while not stop.is_set():
+            try:
+                caller(place)
+            except Interrupted:
+                continue
+
+    threads = [threading.Thread(target=stubborn, args=(place,), daemon=True) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    chance = random.Random(1)
+    for _ in range(400):
+        time.sleep(chance.uniform(0, 0.004))
+        strike(chance.choice(threads))
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    stats = bucket.stats
+    assert (stats.in_flight, stats.waiting) == (0, 0)
+    assert sum(calls) > 1000
+
+
+def strike(thread: threading.Thread) -> None:
+    assert thread.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Interrupted))
+
+
+CTRL_C = """
+import threading
+from kis_sync.ratelimit import TokenBucket
+
+bucket = TokenBucket(0.5)
+bucket.acquire()
+other = threading.Thread(target=bucket.acquire, daemon=True)
+try:
+    with bucket.slot():
+        print("served", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", bucket.stats.waiting, flush=True)
+other.start()
+other.join(10)
+print("other stuck" if other.is_alive() else "other served", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a whole console")
+def test_ctrl_c_ends_the_wait_and_the_next_is_served() -> None:
+    script = CTRL_C.replace("try:\n", "print('waiting', flush=True)\ntry:\n", 1)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        time.sleep(0.2)  # the main thread goes to wait; earlier or later Ctrl-C must do as well
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    assert said == "interrupted 0\nother served\n"
+
+
+def test_an_exception_of_the_clock_leaves_the_queue() -> None:
+    class Broken(SystemClock):
+        def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+            raise OSError("no clock")
+
+    clock: Clock = Broken()
+    bucket = TokenBucket(1, clock=clock)
+    bucket.acquire()
+    with pytest.raises(OSError, match="no clock"), bucket.slot():
+        pass
+    assert bucket.stats.waiting == 0
+    with pytest.raises(RateLimitError), bucket.slot(timeout=0):
+        pass

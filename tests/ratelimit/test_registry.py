@@ -1,0 +1,100 @@
+"""Who shares a bucket. This room changes when what shares a limit changes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from kis_sync.clock import Clock, ManualClock, SystemClock
+from kis_sync.ratelimit import TokenBucket, registry, shared_bucket
+
+SERVER = "https://openapi.example:9443"
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_buckets", registry._buckets.__class__())
+
+
+def test_one_key_on_one_server_has_one_bucket_with_its_recent_grants() -> None:
+    shared_bucket("key", SERVER, 18).acquire()
+    again = shared_bucket("key", SERVER, 18, clock=SystemClock())
+    assert again.stats.granted == 1
+
+
+@pytest.mark.parametrize("address", [SERVER + "/", SERVER.upper(), SERVER + "/uapi"])
+def test_the_spelling_of_an_address_makes_no_other_server(address: str) -> None:
+    assert shared_bucket("key", address, 18) is shared_bucket("key", SERVER, 18)
+
+
+def test_another_key_server_or_limit_has_another_bucket() -> None:
+    buckets = [
+        shared_bucket("key", SERVER, 18),
+        shared_bucket("other", SERVER, 18),
+        shared_bucket("key", "https://openapivts.example:29443", 18),
+        shared_bucket("key", SERVER, 1, name="ledger calls"),
+    ]
+    assert len(set(map(id, buckets))) == 4
+
+
+def test_another_clock_has_another_bucket() -> None:
+    clock = ManualClock()
+    bucket = shared_bucket("key", SERVER, 18, clock=clock)
+    assert shared_bucket("key", SERVER, 18, clock=clock) is bucket
+    assert shared_bucket("key", SERVER, 18, clock=ManualClock()) is not bucket
+    assert shared_bucket("key", SERVER, 18) is not bucket
+
+
+@pytest.mark.parametrize(("first", "second"), [(18, 5), (5, 18)])
+def test_the_lower_of_two_rates_holds_and_is_said(
+    caplog: pytest.LogCaptureFixture, first: float, second: float
+) -> None:
+    shared_bucket("key", SERVER, first)
+    with caplog.at_level(logging.WARNING, logger="kis_sync"):
+        assert shared_bucket("key", SERVER, second).rate == 5
+        assert shared_bucket("key", SERVER, 5).rate == 5
+    assert len(caplog.records) == 1
+    assert "lower rate holds" in caplog.records[0].getMessage()
+
+
+def test_no_key_is_kept_in_plain_text() -> None:
+    bucket = shared_bucket("PSsecretsecret", SERVER, 18)
+    assert "PSsecret" not in repr(registry._buckets) + repr(bucket)
+
+
+def test_idle_buckets_are_forgotten_oldest_first_and_busy_ones_kept() -> None:
+    busy = shared_bucket("busy", SERVER, 18)
+    slot = busy.slot()
+    slot.__enter__()
+    first = shared_bucket("key 0", SERVER, 18)
+    kept = shared_bucket("asked for again", SERVER, 18)
+    for number in range(1, 200):
+        shared_bucket(f"key {number}", SERVER, 18)
+        shared_bucket("asked for again", SERVER, 18)
+    assert len(registry._buckets) == 64
+    assert shared_bucket("asked for again", SERVER, 18) is kept
+    assert shared_bucket("busy", SERVER, 18) is busy
+    assert shared_bucket("key 199", SERVER, 18) in registry._buckets.values()
+    assert shared_bucket("key 0", SERVER, 18) is not first
+
+
+def test_many_threads_asking_at_once_get_the_same_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[TokenBucket] = []
+
+    def slow_bucket(rate: float, burst: int | None, clock: Clock | None) -> TokenBucket:
+        time.sleep(0.02)  # the others ask meanwhile
+        return TokenBucket(rate, burst=burst, clock=clock)
+
+    monkeypatch.setattr(registry, "TokenBucket", slow_bucket)
+    threads = [
+        threading.Thread(target=lambda: got.append(shared_bucket("key", SERVER, 18))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 8
+    assert len(set(map(id, got))) == 1
