@@ -1,0 +1,185 @@
+"""The server's answer to a request: a function of the request, the clock and what was asked before.
+
+The order of the checks: path, call limit, keys, access token, TR id, fields, hash key, the API's own.
+Two doors lead here, a socket (``server``) and an adapter in process (``adapter``). This room changes when
+that order changes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from kis_sync import catalog
+from kis_sync.catalog import Endpoint, Mode
+from kis_sync.clock import Clock
+from kis_sync.sim.assumptions import Assumptions
+from kis_sync.sim.faults import Fault, Faults, Struck
+from kis_sync.sim.gate import Gate
+from kis_sync.sim.log import Entry, Log, masked
+from kis_sync.sim.network import Network
+from kis_sync.sim.oauth import OAuth, body_hash
+from kis_sync.sim.question import Question, body_fields, body_unmappable, query_fields, variant_of
+from kis_sync.sim.wire import JSON_TYPE, Cut, OAuthRefusalError, RefusalError, Request, Response, encode
+
+_RATE_LIMIT = ("EGW00201", "초당 거래건수를 초과하였습니다.")
+_LEDGER_LIMIT = ("EGW00215", "원장에서 허용 가능한 초당 거래건수를 초과하였습니다.")
+_HASHKEY = "hashkey"
+
+Route = Callable[[Question], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the app is put together from."""
+
+    mode: Mode
+    clock: Clock
+    assumptions: Assumptions
+    gate: Gate
+    ledger_gate: Gate | None
+    network: Network
+    oauth: OAuth
+    faults: Faults
+    log: Log
+
+
+class App:
+    """Answers requests; safe to use from many threads. ``routes`` holds one function for each API by name."""
+
+    def __init__(self, parts: Parts, routes: Mapping[str, Route]) -> None:
+        self._parts = parts
+        self._routes = routes
+        self._oauth_calls = {
+            "/oauth2/tokenP": parts.oauth.issue,
+            "/oauth2/revokeP": parts.oauth.revoke,
+            "/oauth2/Approval": parts.oauth.approve,
+        }
+        self._served = itertools.count(1)
+
+    def answer(self, request: Request) -> Response:
+        """The answer to one request, after the way here and with the way back spent."""
+        parts = self._parts
+        parts.network.cross()
+        arrival, time = parts.clock.monotonic(), parts.clock.now()
+        struck = parts.faults.take(request.path)
+        counted = False
+        if Fault.DELAY in struck:
+            parts.clock.sleep(struck.faults[Fault.DELAY])
+        early = _struck_before(struck)
+        if early is not None:
+            response = early
+        else:
+            response, counted = self._judge(request, struck)
+        parts.log.add(
+            Entry(
+                time,
+                arrival,
+                request.method,
+                request.path,
+                request.header("tr_id"),
+                masked(request.header("appkey")),
+                response.status,
+                response.msg_cd,
+                counted,
+            ),
+            response.is_refusal,
+        )
+        response = self._headed(request, response)
+        if Fault.DROP_AFTER in struck:
+            response = response.with_cut(Cut.DROP)
+        elif Fault.HALF_BODY in struck:
+            response = response.with_cut(Cut.HALF)
+        parts.network.cross()
+        return response
+
+    def _judge(self, request: Request, struck: Struck) -> tuple[Response, bool]:
+        """The answer, and whether the call took room at the gate."""
+        counted = False
+        try:
+            if request.path in self._oauth_calls:
+                return self._answer_oauth(request, struck), counted
+            endpoint = catalog.find(request.path)
+            if endpoint is None:
+                raise RefusalError("EGW00101", "유효하지 않은 요청입니다.", status=404)
+            counted = self._pass_gate(request, struck)
+            return self._answer_rest(endpoint, request, struck), counted
+        except RefusalError as refusal:
+            return refusal.response(), counted
+
+    def _answer_oauth(self, request: Request, struck: Struck) -> Response:
+        if Fault.RATE_LIMIT in struck:
+            raise OAuthRefusalError(*_RATE_LIMIT)
+        if request.method != "POST":
+            raise RefusalError("EGW00101", "유효하지 않은 요청입니다.", status=405)
+        return Response(200, encode(self._oauth_calls[request.path](request.json_object())))
+
+    def _pass_gate(self, request: Request, struck: Struck) -> bool:
+        if Fault.RATE_LIMIT in struck or not self._parts.gate.admit(request.header("appkey")):
+            raise RefusalError(*_RATE_LIMIT)
+        return True
+
+    def _answer_rest(self, endpoint: Endpoint, request: Request, struck: Struck) -> Response:
+        oauth = self._parts.oauth
+        app_key = oauth.check_keys(request)
+        if endpoint.name == _HASHKEY:
+            return self._answer_hashkey(request)
+        if Fault.DEAD_TOKEN in struck or Fault.EXPIRED_TOKEN in struck:
+            oauth.kill(app_key, expired=Fault.EXPIRED_TOKEN in struck)
+        oauth.check_token(request, app_key)
+        question = self._question(endpoint, request, app_key)
+        if endpoint.ledger:
+            self._pass_ledger_gate(app_key, struck)
+        route = self._routes.get(endpoint.name)
+        if route is None:
+            raise RefusalError("OPSQ0002", f"없는 서비스 코드 입니다.(not simulated: {endpoint.name})")
+        return route(question)
+
+    def _pass_ledger_gate(self, app_key: str, struck: Struck) -> None:
+        gate = self._parts.ledger_gate
+        if Fault.LEDGER_LIMIT in struck or (gate is not None and not gate.admit(app_key)):
+            raise RefusalError(*_LEDGER_LIMIT)
+
+    def _question(self, endpoint: Endpoint, request: Request, app_key: str) -> Question:
+        parts = self._parts
+        tr_id = request.header("tr_id")
+        variant = variant_of(endpoint, tr_id, parts.mode, parts.assumptions)
+        if endpoint.method == "GET" and request.method in ("GET", "POST"):
+            fields = query_fields(endpoint, request)
+        elif endpoint.method == request.method:
+            body = request.json_object()
+            if body is None:
+                raise body_unmappable()
+            parts.oauth.check_hash(request, body)
+            fields = body_fields(endpoint, body, parts.assumptions)
+        else:
+            raise RefusalError("EGW00101", "유효하지 않은 요청입니다.", status=405)
+        return Question(endpoint, variant, tr_id, app_key, fields, request.header("tr_cont").strip())
+
+    def _answer_hashkey(self, request: Request) -> Response:
+        body = request.json_object()
+        if request.method != "POST" or body is None:
+            raise body_unmappable()
+        return Response(200, encode({"BODY": body, "HASH": body_hash(body)}))
+
+    def _headed(self, request: Request, response: Response) -> Response:
+        serial = f"{next(self._served):032x}"
+        headers = (
+            ("Content-Type", JSON_TYPE),
+            ("tr_id", request.header("tr_id")),
+            ("tr_cont", response.tr_cont),
+            ("gt_uid", request.header("gt_uid") or serial),
+        )
+        return replace(response, headers=headers)
+
+
+def _struck_before(struck: Struck) -> Response | None:
+    """The answer of a call that a fault ends before anything is done, ``None`` when none does."""
+    if Fault.DROP_BEFORE in struck:
+        return Response(0, b"", cut=Cut.DROP)
+    if Fault.RESET in struck:
+        return Response(0, b"", cut=Cut.RESET)
+    if Fault.STATUS_500 in struck:
+        return Response(500, b"")
+    return None

@@ -1,0 +1,228 @@
+"""The quotation APIs: price, order book, charts, trades.
+
+This room changes when KIS changes one of these answers, or another quotation is simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+
+from kis_sync.catalog import Mode
+from kis_sync.clock import Clock
+from kis_sync.sim.book import Book
+from kis_sync.sim.formats import clock_time, day, documented, rate, share, sign, zeroed
+from kis_sync.sim.history import DailyBar
+from kis_sync.sim.listings import ListingInfo
+from kis_sync.sim.market import Market, Quote
+from kis_sync.sim.question import Question, input_refused
+from kis_sync.sim.routes.book import expected_fields, level_fields
+from kis_sync.sim.routes.charts import minute_rows, parse_day, parse_hour, period_bars, period_row
+from kis_sync.sim.routes.price import (
+    Past,
+    change_fields,
+    figures_of,
+    past_extremes,
+    price_fields,
+    value_fields,
+)
+from kis_sync.sim.tape import Trade
+from kis_sync.sim.wire import Response, success
+
+_MARKETS = {Mode.LIVE: ("J", "NX", "UN"), Mode.PAPER: ("J",)}
+_YEAR = timedelta(days=400)
+_LONG_AGO = date(1900, 1, 1)
+_TRADE_ROWS = 30
+_DAY_ROWS = 30
+
+
+class Quotations:
+    """Answers from the market at the clock's present."""
+
+    def __init__(self, market: Market, clock: Clock, mode: Mode) -> None:
+        self._market = market
+        self._clock = clock
+        self._mode = mode
+        self._past = lru_cache(maxsize=4096)(self._read_past)
+
+    @property
+    def routes(self) -> Mapping[str, Callable[[Question], Response]]:
+        """The function that answers each API."""
+        return {
+            "domestic_stock.inquire_price": self.price,
+            "domestic_stock.inquire_asking_price_exp_ccn": self.book,
+            "domestic_stock.inquire_time_itemchartprice": self.minutes,
+            "domestic_stock.inquire_daily_itemchartprice": self.periods,
+            "domestic_stock.inquire_ccnl": self.trades,
+            "domestic_stock.inquire_daily_price": self.days,
+        }
+
+    def price(self, question: Question) -> Response:
+        """inquire-price (FHKST01010100); an unknown code gets zeros, as KIS was seen to answer."""
+        self.check_market(question)
+        name, listing = question.endpoint.name, self.listing(question)
+        if listing is None:
+            return quoted({"output": zeroed(name, "output")}, mark="!")
+        quote = self._market.quote(listing.code, self._clock.now())
+        fields = price_fields(listing, quote, self._past(listing.code, quote.day))
+        return quoted({"output": documented(name, "output", fields)}, mark="!")
+
+    def book(self, question: Question) -> Response:
+        """inquire-asking-price-exp-ccn (FHKST01010200)."""
+        self.check_market(question)
+        name, listing = question.endpoint.name, self.listing(question)
+        if listing is None:
+            return quoted({output: zeroed(name, output) for output in ("output1", "output2")}, mark="!")
+        now = self._clock.now()
+        quote, book = self._market.quote(listing.code, now), self._market.book(listing.code, now)
+        content = {
+            "output1": documented(name, "output1", level_fields(quote, book)),
+            "output2": documented(name, "output2", expected_fields(quote, book)),
+        }
+        return quoted(content, mark="!")
+
+    def minutes(self, question: Question) -> Response:
+        """inquire-time-itemchartprice (FHKST03010200): 30 one-minute rows of today."""
+        self.check_market(question)
+        name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
+        asked = parse_hour(question.field("FID_INPUT_HOUR_1"), now)
+        if listing is None:
+            return quoted({"output1": zeroed(name, "output1"), "output2": []})
+        quote = self._market.quote(listing.code, now)
+        rows = [documented(name, "output2", row) for row in minute_rows(self._market, quote, asked)]
+        summary = documented(name, "output1", _summary(listing, quote))
+        return quoted({"output1": summary, "output2": rows})
+
+    def periods(self, question: Question) -> Response:
+        """inquire-daily-itemchartprice (FHKST03010100): 100 bars of days, weeks, months or years."""
+        self.check_market(question)
+        name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
+        start, end = (
+            parse_day(question.field(field), field) for field in ("FID_INPUT_DATE_1", "FID_INPUT_DATE_2")
+        )
+        period = _period(question, "DWMY")
+        if listing is None:
+            return quoted({"output1": zeroed(name, "output1"), "output2": []})
+        quote, book = self._market.quote(listing.code, now), self._market.book(listing.code, now)
+        bars = period_bars(self._market, listing.code, start, end, period, now)
+        snapshot = documented(name, "output1", _snapshot(listing, quote, book))
+        rows = [documented(name, "output2", period_row(bar)) for bar in bars]
+        return quoted({"output1": snapshot, "output2": rows})
+
+    def trades(self, question: Question) -> Response:
+        """inquire-ccnl (FHKST01010300): the latest 30 trades, newest first."""
+        self.check_market(question)
+        name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
+        if listing is None:
+            return quoted({"output": []}, mark="!")
+        quote = self._market.quote(listing.code, now)
+        trades = self._market.trades(listing.code, now, _TRADE_ROWS)
+        rows = [documented(name, "output", _trade_row(trade, quote)) for trade in trades]
+        return quoted({"output": rows}, mark="!")
+
+    def days(self, question: Question) -> Response:
+        """inquire-daily-price (FHKST01010400): the latest 30 bars of days, weeks or months."""
+        self.check_market(question)
+        name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
+        period = _period(question, "DWM")
+        if listing is None:
+            return quoted({"output": []}, mark="!")
+        bars = period_bars(self._market, listing.code, _LONG_AGO, now.date(), period, now)
+        befores = [*bars[1:], None]
+        pairs = list(zip(bars, befores, strict=True))[:_DAY_ROWS]
+        rows = [documented(name, "output", _day_row(bar, before, listing)) for bar, before in pairs]
+        return quoted({"output": rows}, mark="!")
+
+    def check_market(self, question: Question) -> None:
+        """Raises OPSQ2001 for a market division that this world does not know."""
+        if question.field("FID_COND_MRKT_DIV_CODE").upper() not in _MARKETS[self._mode]:
+            raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_MRKT_DIV_CODE")
+
+    def listing(self, question: Question) -> ListingInfo | None:
+        """The listing that a question is about, ``None`` for an unknown code."""
+        return self._market.listing(question.field("FID_INPUT_ISCD"))
+
+    def _read_past(self, code: str, on: date) -> Past:
+        yesterday = on - timedelta(days=1)
+        bars = self._market.daily_bars_between(code, yesterday - _YEAR, yesterday, self._clock.now())
+        return past_extremes(bars, on)
+
+
+def quoted(content: Mapping[str, object], mark: str = ".") -> Response:
+    """A quotation's success; the oldest of these APIs end their text with an exclamation mark."""
+    return success(content, "MCA00000", f"정상처리 되었습니다{mark}")
+
+
+def _period(question: Question, known: str) -> str:
+    period = question.field("FID_PERIOD_DIV_CODE").upper()
+    if len(period) != 1 or period not in known:
+        raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_PERIOD_DIV_CODE")
+    return period
+
+
+def _summary(listing: ListingInfo, quote: Quote) -> dict[str, str]:
+    return change_fields(quote) | {
+        "stck_prdy_clpr": str(quote.base),
+        "acml_vol": str(quote.volume),
+        "acml_tr_pbmn": str(quote.value),
+        "hts_kor_isnm": listing.name,
+        "stck_prpr": str(quote.price),
+    }
+
+
+def _snapshot(listing: ListingInfo, quote: Quote, book: Book) -> dict[str, str]:
+    before = quote.previous
+    return {
+        **_summary(listing, quote),
+        **value_fields(listing, quote),
+        "stck_shrn_iscd": listing.code,
+        "prdy_vol": str(quote.previous_volume),
+        "stck_mxpr": str(quote.upper),
+        "stck_llam": str(quote.lower),
+        "stck_oprc": str(quote.open),
+        "stck_hgpr": str(quote.high),
+        "stck_lwpr": str(quote.low),
+        "stck_prdy_oprc": str(before.open if before else 0),
+        "stck_prdy_hgpr": str(before.high if before else 0),
+        "stck_prdy_lwpr": str(before.low if before else 0),
+        "askp": str(book.asks[0].price if book.asks else 0),
+        "bidp": str(book.bids[0].price if book.bids else 0),
+        "prdy_vrss_vol": str(quote.volume - quote.previous_volume),
+        "itewhol_loan_rmnd_ratem": rate(figures_of(listing).credit_percent),
+    }
+
+
+def _trade_row(trade: Trade, quote: Quote) -> dict[str, str]:
+    change = trade.price - quote.base
+    return {
+        "stck_cntg_hour": clock_time(trade.at),
+        "stck_prpr": str(trade.price),
+        "prdy_vrss": str(change),
+        "prdy_vrss_sign": sign(
+            change, at_upper=trade.price == quote.upper, at_lower=trade.price == quote.lower
+        ),
+        "cntg_vol": str(trade.volume),
+        "tday_rltv": "100.00",
+        "prdy_ctrt": share(change, quote.base),
+    }
+
+
+def _day_row(bar: DailyBar, before: DailyBar | None, listing: ListingInfo) -> dict[str, str]:
+    change = bar.close - bar.base
+    return {
+        "stck_bsop_date": day(bar.day),
+        "stck_oprc": str(bar.open),
+        "stck_hgpr": str(bar.high),
+        "stck_lwpr": str(bar.low),
+        "stck_clpr": str(bar.close),
+        "acml_vol": str(bar.volume),
+        "prdy_vrss_vol_rate": share(bar.volume - before.volume, before.volume) if before else "0.00",
+        "prdy_vrss": str(change),
+        "prdy_vrss_sign": sign(change),
+        "prdy_ctrt": share(change, bar.base),
+        "hts_frgn_ehrt": rate(figures_of(listing).foreign_percent),
+        "frgn_ntby_qty": "0",
+        "flng_cls_code": "00",
+        "acml_prtt_rate": "1.00",
+    }

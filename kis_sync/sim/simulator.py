@@ -1,0 +1,196 @@
+"""The simulator as its users hold it: parts put together, started, read and reset.
+
+This room changes when the simulator gets another part or another door.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from kis_sync.catalog import Mode
+from kis_sync.clock import KST, Clock, SystemClock
+from kis_sync.market.hours import is_trading_day, previous_trading_day
+from kis_sync.market.rates import call_limits
+from kis_sync.sim.adapter import make_adapter
+from kis_sync.sim.app import App, Parts, Route
+from kis_sync.sim.assumptions import Assumptions
+from kis_sync.sim.brokerage import Brokerage
+from kis_sync.sim.faults import Faults
+from kis_sync.sim.gate import Gate, Window
+from kis_sync.sim.log import Log, Stats
+from kis_sync.sim.market import Market
+from kis_sync.sim.network import Network
+from kis_sync.sim.oauth import Customer, OAuth, sample_customer
+from kis_sync.sim.routes.account import AccountReads
+from kis_sync.sim.routes.orders import OrderDesk
+from kis_sync.sim.routes.quotations import Quotations
+from kis_sync.sim.server import Server, http_date
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+
+_serial = itertools.count(1)
+
+
+def mid_session() -> SystemClock:
+    """A running clock that now says 10:30 KST of today, or of the latest trading day."""
+    now = datetime.now(KST)
+    day = now.date() if is_trading_day(now.date()) else previous_trading_day(now.date())
+    return SystemClock(datetime(day.year, day.month, day.day, 10, 30, tzinfo=KST) - now)
+
+
+class Simulator:
+    """A faithful small KIS on the loopback address, or in process.
+
+    ``mode`` is ``"live"`` or ``"paper"``; ``port`` 0 takes any free one; ``limit`` is the number of calls
+    a second (the newest that KIS announced when not given), counted over a ``window`` of a sliding or a
+    fixed second; ``ledger_limit`` adds the limit of account calls (EGW00215). Each leg of a call lasts
+    ``latency + U(0, jitter)`` seconds, ``tail=(share, mean)`` draws some longer. ``clock`` sets the time
+    (mid-session of the latest trading day when not given), ``cash`` is what each account starts with in
+    won. ``customers`` closes the door to all others; without it any well-formed key is a customer.
+    Everything undocumented is a field of ``Assumptions`` and can also be given by name.
+
+    >>> with Simulator(mode="paper") as sim:
+    ...     sim.base_url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        mode: Mode | str = Mode.LIVE,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        limit: float | None = None,
+        window: Window = "sliding",
+        ledger_limit: float | None = None,
+        latency: float = 0.0,
+        jitter: float = 0.0,
+        tail: tuple[float, float] | None = None,
+        seed: int = 1,
+        clock: Clock | None = None,
+        cash: int = 100_000_000,
+        customers: Iterable[Customer] | None = None,
+        market: Market | None = None,
+        assumptions: Assumptions | None = None,
+        **switches: Any,
+    ) -> None:
+        self.mode = Mode(mode)
+        self.clock: Clock = clock if clock is not None else mid_session()
+        self.assumptions = replace(assumptions if assumptions is not None else Assumptions(), **switches)
+        self.market = market if market is not None else Market(seed)
+        self.faults = Faults()
+        self.log = Log()
+        self.gate = Gate(
+            self._limit(limit),
+            window,
+            self.clock,
+            refused_calls_count=self.assumptions.refused_calls_count,
+        )
+        self.stats = Stats(self.log, self.gate)
+        self._customers = None if customers is None else list(customers)
+        self._customer = self._customers[0] if self._customers else sample_customer(next(_serial))
+        self.oauth = OAuth(self.clock, self.assumptions, self._customers, seed)
+        self._parts = Parts(
+            mode=self.mode,
+            clock=self.clock,
+            assumptions=self.assumptions,
+            gate=self.gate,
+            ledger_gate=None if ledger_limit is None else Gate(ledger_limit, window, self.clock),
+            network=Network(self.clock, latency=latency, jitter=jitter, tail=tail, seed=seed),
+            oauth=self.oauth,
+            faults=self.faults,
+            log=self.log,
+        )
+        self.brokerage = Brokerage(
+            self.market,
+            self.clock,
+            self.mode,
+            self.assumptions,
+            cash=cash,
+            account_nos=None
+            if self._customers is None
+            else {each.app_key: each.account_no for each in self._customers},
+        )
+        self.app = App(self._parts, self._routes())
+        self._server = Server(self.app.answer, self.clock, host, port)
+
+    def _limit(self, limit: float | None) -> float:
+        announced = call_limits()
+        default = announced.paper if self.mode is Mode.PAPER else announced.live
+        return default if limit is None else limit
+
+    def _routes(self) -> dict[str, Route]:
+        world = (self.brokerage, self.market, self.mode, self.assumptions)
+        return {
+            **Quotations(self.market, self.clock, self.mode).routes,
+            **AccountReads(*world).routes,
+            **OrderDesk(*world).routes,
+        }
+
+    # -- doors -------------------------------------------------------------------------------------
+
+    @property
+    def base_url(self) -> str:
+        """Where the simulator is reached; raises ``RuntimeError`` while it does not run."""
+        return self._server.base_url
+
+    def start(self) -> Simulator:
+        """Serve on the port in a thread of its own; raises ``OSError`` when the port is taken."""
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close the port and every connection; can be called twice."""
+        self._server.stop()
+
+    def __enter__(self) -> Simulator:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def adapter(self) -> BaseAdapter:
+        """A transport adapter for ``requests`` that asks this simulator in process, without a socket."""
+        return make_adapter(self.app.answer, lambda: http_date(self.clock.now()))
+
+    # -- what tests and users look at --------------------------------------------------------------
+
+    @property
+    def app_key(self) -> str:
+        """The app key of a ready customer."""
+        return self._customer.app_key
+
+    @property
+    def app_secret(self) -> str:
+        """The app secret of that customer."""
+        return self._customer.app_secret
+
+    @property
+    def account_no(self) -> str:
+        """The account number of that customer, ``12345678-01``."""
+        return self._customer.account_no
+
+    @property
+    def errors(self) -> deque[BaseException]:
+        """What went wrong inside the simulator while it answered over its socket: empty when all is well."""
+        return self._server.errors
+
+    def reset(self) -> None:
+        """Forget accounts, orders, faults, the log and the limits; market and living access tokens stay."""
+        self.oauth.reset()
+        self.brokerage.reset()
+        self.gate.reset()
+        if self._parts.ledger_gate is not None:
+            self._parts.ledger_gate.reset()
+        self.faults.clear()
+        self.log.clear()
+        self.errors.clear()

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kis_sync import catalog
+from kis_sync.sim import Simulator
+from tests.sim.visitor import BALANCE, HOST, Visitor
+
+PRICE = catalog.endpoint("domestic_stock.inquire_price")
+ORDER = catalog.endpoint("domestic_stock.order_cash")
+
+
+@pytest.fixture(scope="module")
+def visitors() -> dict[str, Visitor]:
+    return {mode: Visitor(Simulator(mode=mode, limit=10_000)) for mode in ("live", "paper")}
+
+
+def price_by(visitor: Visitor, tr_id: str) -> tuple[int, str]:
+    response = visitor.price(headers={"tr_id": tr_id})
+    return response.status_code, response.json()["msg_cd"]
+
+
+def order_by(visitor: Visitor, tr_id: str) -> tuple[int, str]:
+    response = visitor.order("buy", "005930", 1, kind="01", headers={"tr_id": tr_id})
+    return response.status_code, response.json()["msg_cd"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "tr_id", "expected"),
+    [
+        ("live", "TTTC0012U", (200, "APBK0013")),
+        ("live", "TTTC0802U", (200, "APBK0013")),
+        ("live", "VTTC0012U", (500, "EGW02005")),
+        ("live", "VTTC0802U", (500, "EGW02005")),
+        ("paper", "VTTC0012U", (200, "40600000")),
+        ("paper", "VTTC0802U", (200, "40600000")),
+        ("paper", "TTTC0012U", (500, "EGW02006")),
+        ("paper", "TTTC0802U", (500, "EGW02006")),
+        ("live", "TTTC8434R", (500, "OPSQ0002")),  # of another path
+        ("live", "ABCD1234U", (500, "OPSQ0002")),
+        ("paper", "VXYZ1234U", (500, "OPSQ0002")),
+        ("live", "", (500, "OPSQ9999")),
+    ],
+)
+def test_tr_ids_belong_to_path_and_world(
+    visitors: dict[str, Visitor], mode: str, tr_id: str, expected: tuple[int, str]
+) -> None:
+    assert order_by(visitors[mode], tr_id) == expected
+
+
+@pytest.mark.parametrize("mode", ["live", "paper"])
+def test_quotations_have_one_tr_id_for_both_worlds(visitors: dict[str, Visitor], mode: str) -> None:
+    assert price_by(visitors[mode], "FHKST01010100") == (200, "MCA00000")
+    assert price_by(visitors[mode], "FHKST01010200") == (500, "OPSQ0002")
+
+
+def open_orders(visitor: Visitor, tr_id: str) -> Any:
+    return visitor.ask(
+        "domestic_stock.inquire_psbl_rvsecncl",
+        **visitor.account,
+        CTX_AREA_FK100="",
+        CTX_AREA_NK100="",
+        INQR_DVSN_1="0",
+        INQR_DVSN_2="0",
+        headers={"tr_id": tr_id},
+    )
+
+
+def test_paper_lacks_some_apis(visitors: dict[str, Visitor]) -> None:
+    for tr_id in ("VTTC0084R", "VTTC8036R"):
+        response = open_orders(visitors["paper"], tr_id)
+        assert (response.status_code, response.json()["msg_cd"]) == (200, "90000000")
+        assert response.json()["msg1"] == "모의투자에서는 해당업무가 제공되지 않습니다."
+    assert open_orders(visitors["paper"], "TTTC0084R").json()["msg_cd"] == "EGW02006"
+    assert open_orders(visitors["live"], "TTTC0084R").json()["rt_cd"] == "0"
+
+
+def test_old_tr_ids_can_be_switched_off() -> None:
+    visitor = Visitor(Simulator(old_tr_ids=False, limit=100))
+    assert order_by(visitor, "TTTC0802U") == (500, "OPSQ0002")
+    assert order_by(visitor, "TTTC0012U") == (200, "APBK0013")
+
+
+@pytest.mark.parametrize("name", ["FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD"])
+def test_a_missing_query_field_is_named(visitors: dict[str, Visitor], name: str) -> None:
+    fields = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
+    del fields[name]
+    response = visitors["live"].ask("inquire_price", **fields)
+    assert response.status_code == 200
+    assert response.json() == {
+        "rt_cd": "2",
+        "msg_cd": "OPSQ2001",
+        "msg1": f"ERROR INPUT FIELD NOT FOUND [{name}]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "market", "code"),
+    [
+        ("live", "J", "MCA00000"),
+        ("live", "NX", "MCA00000"),
+        ("live", "UN", "MCA00000"),
+        ("live", "X", "OPSQ2001"),
+        ("live", "", "OPSQ2001"),
+        ("paper", "J", "MCA00000"),
+        ("paper", "NX", "OPSQ2001"),
+    ],
+)
+def test_market_divisions(visitors: dict[str, Visitor], mode: str, market: str, code: str) -> None:
+    response = visitors[mode].ask("inquire_price", FID_COND_MRKT_DIV_CODE=market, FID_INPUT_ISCD="005930")
+    assert response.json()["msg_cd"] == code
+
+
+def test_a_field_that_is_too_long_is_refused(visitors: dict[str, Visitor]) -> None:
+    response = visitors["live"].price("0" * 13)
+    assert (response.json()["rt_cd"], response.json()["msg_cd"]) == ("2", "OPSQ2002")
+
+
+@pytest.mark.parametrize("name", sorted(BALANCE))
+def test_a_balance_needs_every_field(visitors: dict[str, Visitor], name: str) -> None:
+    visitor = visitors["live"]
+    fields = visitor.account | BALANCE
+    del fields[name]
+    assert visitor.ask("domestic_stock.inquire_balance", **fields).json()["msg_cd"] == "OPSQ2001"
+
+
+def test_a_get_api_called_by_post_finds_no_fields(visitors: dict[str, Visitor]) -> None:
+    visitor = visitors["live"]
+    fields = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
+    response = visitor.session.post(
+        HOST + PRICE.path, json=fields, headers=visitor.headers("FHKST01010100"), timeout=5
+    )
+    assert response.json()["msg_cd"] == "OPSQ2001"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "tr_id"),
+    [
+        ("GET", ORDER.path, "TTTC0012U"),
+        ("PUT", ORDER.path, "TTTC0012U"),
+        ("DELETE", PRICE.path, "FHKST01010100"),
+        ("GET", "/oauth2/tokenP", ""),
+    ],
+)
+def test_other_methods_are_refused(visitors: dict[str, Visitor], method: str, path: str, tr_id: str) -> None:
+    visitor = visitors["live"]
+    response = visitor.session.request(method, HOST + path, headers=visitor.headers(tr_id), timeout=5)
+    assert (response.status_code, response.json()["msg_cd"]) == (405, "EGW00101")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/uapi/", "/uapi/domestic-stock/v1/quotations/nothing", "/oauth2/token"]
+)
+def test_an_unknown_path_is_404_in_the_envelope(visitors: dict[str, Visitor], path: str) -> None:
+    response = visitors["live"].session.get(HOST + path, timeout=5)
+    assert (response.status_code, response.json()["rt_cd"]) == (404, "1")
+
+
+def test_a_documented_api_that_is_not_simulated_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    sim = Simulator()
+    monkeypatch.setattr(sim.app, "_routes", {})
+    answer = Visitor(sim).price()
+    assert (answer.status_code, answer.json()["msg_cd"]) == (500, "OPSQ0002")
+    assert "not simulated: domestic_stock.inquire_price" in answer.json()["msg1"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ORD_QTY": 1},
+        {"ORD_UNPR": 0},
+        {"ORD_QTY": "1.5"},
+        {"ORD_QTY": "0"},
+        {"ORD_QTY": "-1"},
+        {"ORD_QTY": ""},
+        {"ORD_UNPR": "70000.5", "ORD_DVSN": "00"},
+        {"ORD_UNPR": "", "ORD_DVSN": "00"},
+        {"CNDT_PRIC": None},
+        {"EXCG_ID_DVSN_CD": "NYSE"},
+    ],
+)
+def test_a_body_that_cannot_be_mapped(visitors: dict[str, Visitor], change: dict[str, object]) -> None:
+    visitor = visitors["live"]
+    body = {"PDNO": "005930", "ORD_DVSN": "01", "ORD_QTY": "1", "ORD_UNPR": "0"} | change
+    response = visitor.ask("domestic_stock.order_cash", "buy", **visitor.account | body)
+    assert (response.status_code, response.json()["msg_cd"]) == (500, "IGW00007")
+
+
+@pytest.mark.parametrize("name", ["CANO", "ACNT_PRDT_CD", "PDNO", "ORD_DVSN", "ORD_QTY", "ORD_UNPR"])
+def test_an_order_needs_its_keys_in_upper_case(visitors: dict[str, Visitor], name: str) -> None:
+    visitor = visitors["live"]
+    body = visitor.account | {"PDNO": "005930", "ORD_DVSN": "01", "ORD_QTY": "1", "ORD_UNPR": "0"}
+    body[name.lower()] = body.pop(name)
+    assert visitor.ask("domestic_stock.order_cash", "buy", **body).json()["msg_cd"] == "IGW00007"
+
+
+def test_orders_may_be_asked_to_have_every_key() -> None:
+    visitor = Visitor(Simulator(order_needs_all_keys=True, limit=100))
+    assert visitor.order("buy", "005930", 1, kind="01").json()["msg_cd"] == "IGW00007"
+    rest = {"SLL_TYPE": "", "CNDT_PRIC": "", "EXCG_ID_DVSN_CD": "KRX"}
+    assert visitor.order("buy", "005930", 1, kind="01", **rest).json()["rt_cd"] == "0"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"[" * 20_000, b"\xff\xfe"])
+def test_a_body_that_is_no_object_cannot_be_mapped(visitors: dict[str, Visitor], body: bytes) -> None:
+    visitor = visitors["live"]
+    response = visitor.session.post(
+        HOST + ORDER.path, data=body, headers=visitor.headers("TTTC0012U"), timeout=5
+    )
+    assert (response.status_code, response.json()["msg_cd"]) == (500, "IGW00007")
