@@ -39,17 +39,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock; ``offset`` shifts what ``now()`` tells, not ``monotonic()``."""
-
-    def __init__(self, offset: timedelta = timedelta(0)) -> None:
-        self.offset = offset
+    """The machine's own clock."""
 
     # On Windows time.monotonic() moves in steps of 16 ms before Python 3.13: too coarse to space calls by.
     monotonic = staticmethod(time.perf_counter if sys.platform == "win32" else time.monotonic)
 
     def now(self) -> datetime:
-        """The present in KST, shifted by ``offset``."""
-        return datetime.now(KST) + self.offset
+        """The present in KST."""
+        return datetime.now(KST)
 
     def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
         """Wait on the condition, on Windows in slices so that Ctrl-C works (the main thread gets it)."""
@@ -168,6 +165,30 @@ class SkippingClock:
         """Skip it."""
         with self._lock:
             self._skipped += max(0.0, seconds)
+
+
+class ShiftedClock:
+    """Another clock whose ``now()`` is ``offset`` ahead; seconds pass and waits end as on ``base``."""
+
+    def __init__(self, base: Clock, offset: timedelta) -> None:
+        self.base = base
+        self.offset = offset
+
+    def monotonic(self) -> float:
+        """The seconds of the other clock."""
+        return self.base.monotonic()
+
+    def now(self) -> datetime:
+        """The present of the other clock, shifted."""
+        return self.base.now() + self.offset
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+        """Wait as the other clock does."""
+        self.base.wait(condition, timeout)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep as the other clock does."""
+        self.base.sleep(seconds)
 
 
 _default: Clock = SystemClock()

@@ -5,15 +5,36 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kis_sync.clock import KST, ManualClock, SkippingClock, SystemClock, default_clock, set_default_clock
+from kis_sync.clock import (
+    KST,
+    ManualClock,
+    ShiftedClock,
+    SkippingClock,
+    SystemClock,
+    default_clock,
+    set_default_clock,
+)
 from kis_sync.testing import no_waits
 
 
 def test_system_clock_tells_korean_time() -> None:
     now = SystemClock().now()
     assert now.utcoffset() == timedelta(hours=9)
-    ahead = SystemClock(timedelta(days=1)).now()
+    ahead = ShiftedClock(SystemClock(), timedelta(days=1)).now()
     assert timedelta(hours=23) < ahead - now < timedelta(hours=25)
+
+
+def test_a_shifted_clock_waits_as_its_base() -> None:
+    base = ManualClock()
+    clock = ShiftedClock(base, timedelta(hours=-1))
+    thread = threading.Thread(target=clock.sleep, args=(5,))
+    thread.start()
+    base.await_waiters(1)
+    base.advance(5)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert clock.monotonic() == 5
+    assert base.now() - clock.now() == timedelta(hours=1)
 
 
 def test_advancing_wakes_only_waits_that_are_due() -> None:

@@ -34,6 +34,8 @@ def endpoints() -> Mapping[str, Endpoint]:
 
 
 def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
+    correction = _extras().get(name, {})
+    lengths = correction.get("lengths", {})
     return Endpoint(
         name=name,
         path=record["path"],
@@ -41,10 +43,10 @@ def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
         tr_ids={variant: tuple(ids) for variant, ids in record.get("tr", {}).items()},
         old_tr_ids={variant: tuple(ids) for variant, ids in record.get("old_tr", {}).items()},
         params=tuple(
-            Parameter(field, length, flag == "blank", tuple(values[0]) if values else ())
+            Parameter(field, lengths.get(field, length), flag == "blank", tuple(values[0]) if values else ())
             for field, length, flag, *values in record.get("params", ())
         ),
-        outputs=record.get("outputs", {}) | _extras().get(name, {}).get("outputs", {}),
+        outputs=record.get("outputs", {}) | correction.get("outputs", {}),
         cursor=record.get("cursor"),
         effect=Effect(record.get("effect", "read")),
         ledger=record.get("ledger", False),

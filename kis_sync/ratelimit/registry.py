@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from urllib.parse import urlsplit
 
-from kis_sync.clock import Clock, SystemClock
+from kis_sync.clock import Clock, ShiftedClock, SystemClock
 from kis_sync.ratelimit.bucket import TokenBucket
 
 _KEPT = 64  # buckets; more only while all of them are in use
@@ -67,7 +67,9 @@ def _host(server: str) -> str:
 
 
 def _time_of(clock: Clock | None) -> int:
-    """Clocks that tell the same time are one; a bucket keeps its clock, so an id is not used twice."""
+    """Clocks on which the same seconds pass are one; a bucket keeps its clock, so an id is not used twice."""
+    while isinstance(clock, ShiftedClock):
+        clock = clock.base
     return 0 if clock is None or isinstance(clock, SystemClock) else id(clock)
 
 

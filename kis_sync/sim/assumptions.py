@@ -1,5 +1,11 @@
 """What nobody documents about KIS and this simulator had to choose, each choice a named switch.
 
+Chosen without a switch, because no client should depend on it: a TR id of another path and an API that is
+not simulated get OPSQ0002, no TR id OPSQ9999, an unknown path HTTP 404 and a wrong method HTTP 405, both
+with EGW00101; tokenP and Approval called with bad keys more than once a second get EGW00201 with HTTP 403;
+an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at. After-hours,
+midpoint and stop orders, NXT's own hours and paper's slow lists are not simulated.
+
 This room changes when an open question about KIS is answered, or a new one is found.
 """
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kis_sync.catalog import Mode
-from kis_sync.clock import KST, Clock, SystemClock
+from kis_sync.clock import KST, Clock, ShiftedClock, default_clock
 from kis_sync.market.hours import is_trading_day, previous_trading_day
 from kis_sync.market.rates import call_limits
 from kis_sync.sim.adapter import make_adapter
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 _serial = itertools.count(1)
 
 
-def mid_session() -> SystemClock:
+def mid_session() -> ShiftedClock:
     """A running clock that now says 10:30 KST of today, or of the latest trading day."""
-    now = datetime.now(KST)
+    base = default_clock()
+    now = base.now()
     day = now.date() if is_trading_day(now.date()) else previous_trading_day(now.date())
-    return SystemClock(datetime(day.year, day.month, day.day, 10, 30, tzinfo=KST) - now)
+    return ShiftedClock(base, datetime(day.year, day.month, day.day, 10, 30, tzinfo=KST) - now)
 
 
 class Simulator:
@@ -185,7 +186,12 @@ class Simulator:
         return self._server.errors
 
     def reset(self) -> None:
-        """Forget accounts, orders, faults, the log and the limits; market and living access tokens stay."""
+        """Forget accounts, orders, faults, the log and the limits; market and living access tokens stay.
+
+        The ready customer is another one from now on, so that nothing remembered of the old one matters.
+        """
+        if not self._customers:
+            self._customer = sample_customer(next(_serial))
         self.oauth.reset()
         self.brokerage.reset()
         self.gate.reset()

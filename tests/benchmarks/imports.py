@@ -74,10 +74,10 @@ def measured(pairs: int) -> dict[str, float]:
         keys = (f"PS{number:034d}" for number in range(10**6))
 
         def issued(code: str) -> Callable[[], float]:
-            return lambda: _run(code, **(known | {"KIS_APP_KEY": next(keys), "KIS_CACHE_DIR": folder}))
+            return lambda: _run(code, **(known | {"KIS_APP_KEY": next(keys), "XDG_CACHE_HOME": folder}))
 
         ratios["first answer, access token issued"] = _ratio(pairs, issued(OURS), issued(BARE))
-        stored = {**known, "KIS_CACHE_DIR": folder}
+        stored = {**known, "XDG_CACHE_HOME": folder}
         _run(OURS, **stored)
         token = _stored_token(folder, known["KIS_APP_KEY"], known["KIS_BASE_URL"])
         ratios["first answer, access token stored"] = _ratio(

@@ -56,10 +56,12 @@ def test_once_a_minute_and_the_same_token_for_six_hours() -> None:
     }
     clock.advance(0.5)
     assert visitor.issue().json() == first
+    clock.advance(59)
+    assert visitor.issue().status_code == 403  # the minute is counted from the latest issue
     clock.advance(6 * HOUR)
     later = visitor.issue().json()
     assert later["access_token"] != first["access_token"]
-    assert later["access_token_token_expired"] == "2026-11-25 18:01:00"
+    assert later["access_token_token_expired"] == "2026-11-25 18:01:59"
 
 
 def test_failed_issues_do_not_restart_the_minute() -> None:
@@ -249,7 +251,8 @@ def test_a_wrong_secret_that_comes_first_does_not_take_the_key() -> None:
 
 
 def test_a_reset_keeps_living_tokens_and_forgets_dead_ones_and_the_minute() -> None:
-    sim, visitor, _ = make(limit=100)
+    mine = Customer("K" * 36, "S" * 180, "12345678-01")
+    sim, visitor, _ = make(limit=100, customers=[mine])
     token = visitor.token
     sim.reset()
     assert visitor.price().status_code == 200

@@ -41,6 +41,7 @@ def order_by(visitor: Visitor, tr_id: str) -> tuple[int, str]:
         ("live", "TTTC8434R", (500, "OPSQ0002")),  # of another path
         ("live", "ABCD1234U", (500, "OPSQ0002")),
         ("paper", "VXYZ1234U", (500, "OPSQ0002")),
+        ("paper", "VTTC8434R", (500, "OPSQ0002")),  # of another path
         ("live", "", (500, "OPSQ9999")),
     ],
 )

@@ -105,8 +105,11 @@ def test_reset_makes_everything_new_but_the_market() -> None:
     visitor.order("buy", "005930", 1, kind="01")
     sim.faults.next("*", "delay")
     price = visitor.price().json()["output"]["stck_sdpr"]
+    before = sim.app_key
     sim.reset()
+    assert sim.app_key != before
     assert (sim.stats.calls, sim.stats.rejections, sim.faults.left, len(sim.log)) == (0, {}, 0, 0)
+    visitor = Visitor(sim)
     assert visitor.price().json()["output"]["stck_sdpr"] == price
     assert visitor.balance().json()["output1"] == []
 

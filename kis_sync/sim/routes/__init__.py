@@ -1,1 +1,4 @@
-"""The simulated APIs, a file a subject: each turns a checked question into KIS's answer."""
+"""The simulated APIs, a file a subject: each turns a checked question into KIS's answer.
+
+This room changes when another API is simulated.
+"""

@@ -91,21 +91,12 @@ def period_bars(
 ) -> list[DailyBar]:
     """At most 100 bars of a period (D, W, M or Y) between two days, newest first."""
     end = min(end, market.session_day(at))
-    reach = timedelta(days=_DAYS_IN[period] * (PERIOD_ROWS + 1))
+    reach = timedelta(days=_DAYS_IN[period] * (PERIOD_ROWS + 1))  # one more, so that the last is whole
     if period == "D":
         reach *= 2  # weekends and holidays
-    start = max(start, _whole_period(end - min(reach, end - date(1900, 1, 1)), period))
+    start = max(start, end - min(reach, end - date(1900, 1, 1)))
     bars = market.daily_bars_between(code, start, end, at)
     return aggregate(bars, period)[: -PERIOD_ROWS - 1 : -1]
-
-
-def _whole_period(start: date, period: str) -> date:
-    """The first day of the period that ``start`` lies in."""
-    if period == "W":
-        return start - timedelta(days=start.weekday())
-    if period == "M":
-        return start.replace(day=1)
-    return start.replace(month=1, day=1) if period == "Y" else start
 
 
 def period_row(bar: DailyBar) -> Row:

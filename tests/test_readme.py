@@ -1,0 +1,59 @@
+"""The README tells the truth: its Python runs, its commands exist, its table is the project's own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kis_sync.settings import _VARIABLES
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is not beside these tests")
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", blocks() if README.exists() else [])
+def test_python_blocks_run(block: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", block],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+
+
+def test_the_two_commands_are_there() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert "    pip install . && kis-sync scan --sim\n" in text
+    assert "    pip install '.[test]' && pytest\n" in text
+
+
+def test_every_variable_named_is_read_and_every_one_read_is_named() -> None:
+    named = set(
+        re.findall(r"\b(?:KIS_[A-Z_]+|MODE|(?:LEDGER_)?RATE_LIMIT_RPS)\b", README.read_text(encoding="utf-8"))
+    )
+    assert named == {variable for variable, _ in _VARIABLES.values()}
+
+
+def test_files_named_exist() -> None:
+    for name in re.findall(r"`((?:docs|kis_sync|tests)/[\w/.]+)`", README.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name
+    for module in re.findall(r"python -m ([\w.]+)", README.read_text(encoding="utf-8")):
+        if module != "venv":
+            assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.search(r"^[A-Z]+_[A-Z]+$", README.read_text(encoding="utf-8"), re.MULTILINE)
