@@ -6,32 +6,39 @@ This room changes when there is something new to call.
 from __future__ import annotations
 
 import os
+import threading
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from kis_sync.api.domestic_stock.balance import get_balance
-from kis_sync.api.domestic_stock.cash_order import Order
-from kis_sync.api.domestic_stock.daily_chart import get_daily_chart
-from kis_sync.api.domestic_stock.minute_chart import get_minute_chart
-from kis_sync.api.domestic_stock.order_book import get_order_book
-from kis_sync.api.domestic_stock.price import get_price
 from kis_sync.auth import TokenStore, shared_access_token
 from kis_sync.caller import Caller
 from kis_sync.catalog import Call, Mode
 from kis_sync.clock import Clock, default_clock
 from kis_sync.envelope import Envelope
+from kis_sync.first_use import OnFirstUse
 from kis_sync.market.rates import BALANCE_SECONDS, LEDGER_CALLS_PER_SECOND
-from kis_sync.orders.desk import OrderDesk
-from kis_sync.orders.request import OrderRequest
 from kis_sync.ratelimit import TokenBucket, shared_bucket
 from kis_sync.settings import Account, Settings
 from kis_sync.traffic import Traffic
 from kis_sync.transport import Lanes, Transport
 
 if TYPE_CHECKING:
+    from kis_sync.api.domestic_stock.balance import get_balance
+    from kis_sync.api.domestic_stock.cash_order import Order
+    from kis_sync.api.domestic_stock.daily_chart import get_daily_chart
+    from kis_sync.api.domestic_stock.minute_chart import get_minute_chart
+    from kis_sync.api.domestic_stock.order_book import get_order_book
+    from kis_sync.api.domestic_stock.price import get_price
+    from kis_sync.orders.desk import OrderDesk
     from kis_sync.sim import Simulator
+else:
+    get_balance = OnFirstUse("kis_sync.api.domestic_stock.balance", "get_balance")
+    get_daily_chart = OnFirstUse("kis_sync.api.domestic_stock.daily_chart", "get_daily_chart")
+    get_minute_chart = OnFirstUse("kis_sync.api.domestic_stock.minute_chart", "get_minute_chart")
+    get_order_book = OnFirstUse("kis_sync.api.domestic_stock.order_book", "get_order_book")
+    get_price = OnFirstUse("kis_sync.api.domestic_stock.price", "get_price")
 
 
 class KISBroker:
@@ -57,8 +64,9 @@ class KISBroker:
             shared_access_token(settings.app_key, settings.server, folder, store, self.clock),
             self.clock,
         )
-        self._desk = OrderDesk(self._caller)
+        self._desk: OrderDesk | None = None
         self._simulator: Simulator | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def from_env(cls, env_file: str | os.PathLike[str] | None = ".env", **overrides: object) -> KISBroker:
@@ -88,6 +96,7 @@ class KISBroker:
                 rate_limit_rps=simulator.gate.limit,
                 allow_live_orders=True,  # nothing of it is real
                 store_access_token=False,
+                proxies={},  # the environment's proxy is not on this machine, and the simulator is
             ),
             clock=simulator.clock,
         )
@@ -121,7 +130,17 @@ class KISBroker:
         >>> order.side.value, order.price
         ('BUY', None)
         """
-        return self._desk.place(OrderRequest.checked(stock_code, order_type, quantity, price))
+        from kis_sync.orders.request import OrderRequest  # on first use, as the calls above
+
+        return self._order_desk().place(OrderRequest.checked(stock_code, order_type, quantity, price))
+
+    def _order_desk(self) -> OrderDesk:
+        from kis_sync.orders.desk import OrderDesk
+
+        with self._lock:
+            if self._desk is None:
+                self._desk = OrderDesk(self._caller)
+            return self._desk
 
     # the inner door, which the functions of kis_sync.api use
     @property

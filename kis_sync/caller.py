@@ -6,8 +6,9 @@ again only when it provably did not run. This room changes when the rules of sen
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from kis_sync import paging
@@ -82,14 +83,15 @@ class Caller:
         return paging.read_pages(self.ask, call)
 
     def revoke_access_token(self) -> None:
-        """Revoke the access token at the server and forget it here and on disk; without one, nothing.
+        """Revoke the access token, at hand or on disk, at the server and forget it; without one, nothing.
 
         Source: /oauth2/revokeP.
         """
-        value = self._access_token.value
+        value = self._access_token.living()
         if value is None:
             return
-        self._send_keys("oauth2.revokeP", {"token": value})
+        with contextlib.suppress(AccessTokenError):  # the server knows it no more, as is wished
+            self._send_keys("oauth2.revokeP", {"token": value})
         self._access_token.forget(value)
 
     def close(self) -> None:
@@ -124,13 +126,15 @@ class Caller:
 
     def _hashkey(self, body: bytes) -> str:
         """The hash key of an order's body: one more call, under a slot of its own."""
-        return read_hashkey(self._ask_first(Call(endpoint("hashkey"), {}), self._keys(), body))
+        with _before_the_call():
+            return read_hashkey(self._ask_plainly(Call(endpoint("hashkey"), {}), self._keys(), body))
 
     def _authorised(self, call: Call, tr_id: str, body: bytes | None, extra: dict[str, str]) -> Envelope:
         """One exchange under a valid access token; once more if the server no longer knew that one."""
         was_refused = False
         while True:
-            self._access_token.ensure(self._issue)  # may itself send, so before a slot is held
+            with _before_the_call():
+                self._access_token.ensure(self._issue)  # may itself send, so before a slot is held
             sent = None
 
             def headers() -> dict[str, str]:
@@ -177,24 +181,30 @@ class Caller:
         """An exchange of an OAuth path, whose body carries the keys."""
         keys = {"appkey": self._settings.app_key, "appsecret": self._settings.app_secret}
         body = json_body({**fields, **keys})
-        return self._ask_first(Call(endpoint(name), {}), {"content-type": _CONTENT_TYPE}, body)
+        return self._ask_plainly(Call(endpoint(name), {}), {"content-type": _CONTENT_TYPE}, body)
 
-    def _ask_first(self, call: Call, headers: Mapping[str, str], body: bytes) -> Envelope:
-        """An exchange that another call needs before it; when it fails, that other call was not sent."""
-        try:
-            return self._settings.retry.run(
-                lambda: self._transport.send(call, lambda: headers, body),
-                clock=self._clock,
-                worth_it=read_is_worth_it,
-                on_wait=self._tell,
-            )
-        except KISError as error:
-            error.reach = Reach.NOT_EXECUTED
-            error.can_retry = False  # it had its own tries
-            raise
+    def _ask_plainly(self, call: Call, headers: Mapping[str, str], body: bytes) -> Envelope:
+        """An exchange without an access token."""
+        return self._settings.retry.run(
+            lambda: self._transport.send(call, lambda: headers, body),
+            clock=self._clock,
+            worth_it=read_is_worth_it,
+            on_wait=self._tell,
+        )
 
     def _tell(self, error: KISError, seconds: float) -> None:
         _log.info("trying again in %.1f s: %s", seconds, error)
+
+
+@contextlib.contextmanager
+def _before_the_call() -> Iterator[None]:
+    """What a call needs before it; when this fails, in whatever way, that call itself was not sent."""
+    try:
+        yield
+    except KISError as error:
+        error.reach = Reach.NOT_EXECUTED
+        error.can_retry = False  # it had its own tries
+        raise
 
 
 def uncertain(call: Call, error: KISError) -> OrderUncertainError:

@@ -6,7 +6,9 @@ connecting changes.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -18,9 +20,10 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
-from kis_sync.errors import BrokerClosedError
+from kis_sync.errors import BrokerClosedError, ConfigurationError
 from kis_sync.settings import Settings
 
+_OUR_PATHS = re.compile("/uapi/|/oauth2/")
 _KEPT = 32  # connections kept open; more threads than that still work, over connections made for them
 
 
@@ -29,7 +32,8 @@ class Connections:
 
     The environment's proxies and certificate bundle are read once, as requests would read them; a
     ``.netrc`` never, since an entry in it would replace our bearer. Redirects and cookies do not occur:
-    requests leave by ``HTTPAdapter.send``, which knows neither.
+    requests leave by ``HTTPAdapter.send``, which knows neither. From the first call on, what urllib3 logs of
+    KIS's paths leaves out the query, which holds the account number.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -85,6 +89,8 @@ class Connections:
         )
         if settings.server.startswith("https:"):
             self._tls = _tls_context(settings.ca_bundle)
+        for name in ("urllib3.connection", "urllib3.connectionpool"):
+            logging.getLogger(name).addFilter(_tell_no_secret)
         session = requests.Session()
         session.trust_env = False
         adapter = self._adapter(_KEPT)
@@ -136,6 +142,27 @@ def _tls_context(ca_bundle: str | os.PathLike[str] | None) -> ssl.SSLContext:
         or os.environ.get("CURL_CA_BUNDLE")
         or DEFAULT_CA_BUNDLE_PATH
     )
-    if bundle.is_dir():
-        return ssl.create_default_context(capath=str(bundle))
-    return ssl.create_default_context(cafile=str(bundle))
+    try:
+        if bundle.is_dir():
+            return ssl.create_default_context(capath=str(bundle))
+        return ssl.create_default_context(cafile=str(bundle))
+    except OSError as error:  # an SSLError is one
+        raise ConfigurationError(
+            f"no certificates can be read from {str(bundle)!r}; it is named by ca_bundle (KIS_CA_BUNDLE), "
+            f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE ({type(error).__name__})"
+        ) from None
+
+
+def _tell_no_secret(record: logging.LogRecord) -> bool:
+    """Take what may be secret out of a record of urllib3's about one of our URLs; log it all the same."""
+    args = record.args
+    if isinstance(args, tuple) and any(isinstance(each, str) and _OUR_PATHS.search(each) for each in args):
+        record.args = tuple(_harmless(each) for each in args)
+        record.exc_info = None  # its text quotes the answer
+    return True
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, BaseException):
+        return type(value).__name__
+    return value.partition("?")[0] if isinstance(value, str) else value

@@ -28,7 +28,9 @@ from kis_sync.errors import (
 from kis_sync.values import Row
 
 _EXCERPT = 120
-_LONG_RUN = re.compile(r"[\w+/=.\-]{20,}")  # long enough to be a key, a token or a hash
+_LONG_RUN = re.compile(r"[\w+/=.\-\\]{20,}")  # long enough to be a key, a token or a hash (JSON has \/ for /)
+_CODE = re.compile(r"[0-9A-Z]{1,8}")  # those of paper trading are eight digits, as an account number is
+_CUT_RUN = re.compile(r"[\w+/=.\-\\]*\Z")
 _LONG_NUMBER = re.compile(r"\d{8,}")  # long enough to be an account number
 
 
@@ -106,17 +108,21 @@ def _json_object(endpoint: str, status: int, content: bytes) -> dict[str, object
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        what = "nothing" if not content.strip() else f"something that is not JSON: {excerpt(content)}"
-        raise _unusable(endpoint, status, f"the server sent {what}") from None
-    if not isinstance(body, dict):
-        raise _unusable(endpoint, status, f"the server sent JSON that is not an object: {excerpt(content)}")
-    return body
+        what = f"something that is not JSON: {excerpt(content)}" if content.strip() else "nothing"
+    else:
+        if isinstance(body, dict):
+            return body
+        what = f"JSON that is not an object: {excerpt(content)}"
+    raise _unusable(endpoint, status, f"the server sent {what}")  # out here: json's error holds the body
 
 
 def _unusable(endpoint: str, status: int, message: str) -> KISError:
     if status == 404:
         return RequestRefusedError(
-            "the server does not know this path", endpoint=endpoint, http_status=status
+            "the server does not know this path",
+            endpoint=endpoint,
+            http_status=status,
+            reach=Reach.MAYBE_EXECUTED,  # something on the way may have said so
         )
     return ServerError(message, endpoint=endpoint, http_status=status)
 
@@ -124,16 +130,22 @@ def _unusable(endpoint: str, status: int, message: str) -> KISError:
 def _verdict(body: Mapping[str, object]) -> tuple[str | None, str]:
     """The failure code ("" when KIS gave none) and its text; a code of ``None`` means success."""
     if "error_code" in body:
-        return _text(body, "error_code"), _text(body, "error_description")
+        return _code(body, "error_code"), _text(body, "error_description")
     failed = "rt_cd" in body and _text(body, "rt_cd") != "0"
-    return (_text(body, "msg_cd") if failed else None), _text(body, "msg1") or _text(body, "msg")
+    return (_code(body, "msg_cd") if failed else None), _text(body, "msg1") or _text(body, "msg")
+
+
+def _code(body: Mapping[str, object], name: str) -> str:
+    value = body.get(name)
+    code = value.strip() if isinstance(value, str) else ""
+    return code if _CODE.fullmatch(code) else _text(body, name)
 
 
 def _text(body: Mapping[str, object], name: str) -> str:
     value = body.get(name)
     if isinstance(value, int):
         value = str(value)
-    return " ".join(masked(value).split())[:200] if isinstance(value, str) else ""
+    return _on_one_line(masked(value))[:200] if isinstance(value, str) else ""
 
 
 _KIND: dict[Meaning, tuple[type[KISError], Reach, bool]] = {
@@ -174,11 +186,22 @@ def _by_status(status: int) -> tuple[type[KISError], Reach, bool]:
 
 def masked(text: str) -> str:
     """The text without anything long enough to be a key, a token or an account number."""
-    return _LONG_NUMBER.sub("***", _LONG_RUN.sub("***", text))
+    return _LONG_NUMBER.sub("***", _LONG_RUN.sub(_unless_plain_words, text))
+
+
+def _unless_plain_words(run: re.Match[str]) -> str:
+    """Keys, tokens and hashes have digits or capitals; a path or a long word has neither."""
+    found = run.group()
+    return "***" if any(each.isdigit() or each.isupper() for each in found) else found
 
 
 def excerpt(content: bytes) -> str:
     """The beginning of an unreadable body, on one line, with nothing in it that could be a secret."""
     text = content[: 4 * _EXCERPT].decode("utf-8", "replace")
-    shown = "".join(each if each.isprintable() else " " for each in masked(text))
-    return repr(" ".join(shown.split())[:_EXCERPT])
+    if len(content) > 4 * _EXCERPT:
+        text = _CUT_RUN.sub("", text)  # the rest of a secret may lie behind the cut
+    return repr(_on_one_line(masked(text))[:_EXCERPT])
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

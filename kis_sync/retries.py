@@ -48,26 +48,26 @@ class RetryPolicy:
         The first try goes straight through; only after it failed does the ring begin. The error of the
         last try is raised.
         """
-        started = clock.monotonic()
+        deadline = clock.monotonic() + self.total_seconds
         try:
             return call()
         except KISError as error:
             if self.attempts == 1 or not worth_it(error):
                 raise
-            return self._again(call, error, started, clock, worth_it, on_wait)
+            first = error
+        return self._again(call, first, deadline, clock, worth_it, on_wait)  # not while handling the first
 
     def _again(
         self,
         call: Callable[[], Answer],
         first: KISError,
-        started: float,
+        deadline: float,
         clock: Clock,
         worth_it: Callable[[KISError], bool],
         on_wait: Callable[[KISError, float], None],
     ) -> Answer:
         import tenacity  # after a first failure only: it costs 7 ms to import, 7 µs a call
 
-        remaining = max(0.0, self.total_seconds - (clock.monotonic() - started))
         pending = [first]
 
         def next_try() -> Answer:
@@ -80,7 +80,6 @@ class RetryPolicy:
             if isinstance(error, KISError) and state.next_action:
                 on_wait(error, state.next_action.sleep)
 
-        deadline = clock.monotonic() + remaining
         last_attempt = tenacity.stop_after_attempt(self.attempts)
 
         def enough(state: tenacity.RetryCallState) -> bool:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,7 +25,9 @@ _SERVERS = {
 }
 _HOSTS = {urlsplit(url).hostname: (mode, url) for mode, url in _SERVERS.items()}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_ACCOUNT = re.compile(r"(\d{8})-?(\d{2})")
+_ACCOUNT = re.compile(r"([0-9]{8})-?([0-9]{2})")
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
+_LONGEST_TIMEOUT = 600.0  # seconds
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -54,7 +56,8 @@ class Settings:
     an order leaves in live mode; ``use_hashkey`` whether orders carry a hash key; ``retry`` how reads are
     tried again; ``store_access_token`` whether the access token is kept on disk for other processes, in
     ``cache_dir`` (default: the user's cache folder); ``proxies`` and ``ca_bundle`` as in requests (default:
-    what the environment says); ``connect_timeout``, ``read_timeout``, ``order_timeout`` in seconds.
+    what the environment says); ``connect_timeout``, ``read_timeout``, ``order_timeout`` in seconds, at most
+    600.
     """
 
     app_key: str
@@ -112,7 +115,11 @@ class Settings:
     @property
     def server(self) -> str:
         """Scheme, host and port of the server, without a slash at the end."""
-        return (self.base_url or _SERVERS[Mode(self.mode)]).rstrip("/")
+        if self.base_url is None:
+            return _SERVERS[Mode(self.mode)]
+        parts = urlsplit(self.base_url)  # put together anew, so that everyone reads the same in it
+        host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+        return f"{parts.scheme}://{host}" + ("" if parts.port is None else f":{parts.port}")
 
     @property
     def calls_per_second(self) -> float:
@@ -172,14 +179,32 @@ def _faults(settings: Settings) -> list[str]:
         faults.append(f"mode (MODE) must be 'paper' or 'live', not {settings.mode!r}")
     faults += _server_faults(settings.base_url, mode)
     faults += _rate_faults(settings, mode)
+    return faults + _other_faults(settings)
+
+
+def _other_faults(settings: Settings) -> list[str]:
+    faults = []
+    for name in ("allow_live_orders", "use_hashkey", "store_access_token"):
+        if not isinstance(getattr(settings, name), bool):  # the text "false" would count as true
+            faults.append(f"{name} must be True or False")
     for name in ("connect_timeout", "read_timeout", "order_timeout"):
-        if not _is_positive(getattr(settings, name)):
-            faults.append(f"{name} must be a number of seconds above 0")
+        value = getattr(settings, name)
+        if not _is_positive(value) or value > _LONGEST_TIMEOUT:
+            faults.append(f"{name} must be a number of seconds above 0 and at most {_LONGEST_TIMEOUT:.0f}")
     if settings.burst is not None and not (isinstance(settings.burst, int) and settings.burst >= 1):
         faults.append("burst must be a whole number of at least 1")
-    bundle = settings.ca_bundle
-    if bundle is not None and not Path(bundle).exists():
-        faults.append(f"ca_bundle (KIS_CA_BUNDLE) names a file that is not there: {os.fspath(bundle)}")
+    retry: object = settings.retry
+    proxies: object = settings.proxies
+    if not isinstance(retry, RetryPolicy):
+        faults.append("retry must be a RetryPolicy")
+    if proxies is not None and not isinstance(proxies, Mapping):
+        faults.append("proxies must be a mapping of schemes to addresses, as in requests")
+    for name, variable in (("cache_dir", "KIS_CACHE_DIR"), ("ca_bundle", "KIS_CA_BUNDLE")):
+        path = getattr(settings, name)
+        if path is not None and not (isinstance(path, (str, os.PathLike)) and "\0" not in str(path)):
+            faults.append(f"{name} ({variable}) must be a path")
+        elif path is not None and name == "ca_bundle" and not os.path.exists(path):  # noqa: PTH110  (never raises)
+            faults.append(f"ca_bundle (KIS_CA_BUNDLE) names a file that is not there: {os.fspath(path)!r}")
     return faults
 
 
@@ -187,12 +212,14 @@ def _server_faults(base_url: str | None, mode: Mode | None) -> list[str]:
     if base_url is None:
         return []
     form = "base_url (KIS_BASE_URL) must be a server such as https://host:9443"
+    if not isinstance(base_url, str) or not base_url.isascii() or not base_url.isprintable():
+        return [form]
     try:
         parts = urlsplit(base_url)
         port_is_readable = parts.port is None or parts.port > 0
-    except (ValueError, AttributeError):
+    except ValueError:
         return [form]
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_readable:
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname) or not port_is_readable:
         return [form]
     if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
         return [f"{form}, without user, path or query"]
@@ -218,8 +245,9 @@ def _rate_faults(settings: Settings, mode: Mode | None) -> list[str]:
         if value is not None and not _is_positive(value):
             faults.append(f"{name} ({variable}) must be a number of calls a second above 0")
     asked = settings.rate_limit_rps
-    on_kis = settings.base_url is None or urlsplit(str(settings.base_url)).hostname in _HOSTS
-    if not faults and asked is not None and mode and on_kis:
+    if faults or asked is None or mode is None or _server_faults(settings.base_url, mode):
+        return faults
+    if urlsplit(settings.server).hostname in _HOSTS:
         limits = call_limits()
         most = limits.live if mode is Mode.LIVE else limits.paper
         if asked > most:
@@ -229,23 +257,40 @@ def _rate_faults(settings: Settings, mode: Mode | None) -> list[str]:
     return faults
 
 
+def _is_host(name: str | None) -> bool:
+    if name is None:
+        return False
+    try:
+        ip_address(name)
+    except ValueError:
+        return len(name) < 254 and _HOST_NAME.fullmatch(name) is not None
+    return "%" not in name  # a zone is of this machine only
+
+
 def _is_positive(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def _read_env_file(env_file: str | os.PathLike[str] | None) -> dict[str, str]:
-    if env_file is None or not Path(env_file).is_file():
+    if env_file is None or not os.path.isfile(env_file):  # noqa: PTH113  (never raises)
         return {}
     from dotenv import dotenv_values  # imported where used: keeps `import kis_sync` cheap
 
-    return {name: value for name, value in dotenv_values(env_file, encoding="utf-8-sig").items() if value}
+    try:
+        read = dotenv_values(env_file, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the settings file {os.fspath(env_file)!r} cannot be read; it must be text in UTF-8 "
+            f"({type(error).__name__})"
+        ) from None
+    return {name: value for name, value in read.items() if value}
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"must be a number, not {text[:20]!r}") from None
+        raise ValueError("must be a number") from None  # not what it is: it may be a key in the wrong place
 
 
 def _switch(text: str) -> bool:
@@ -253,7 +298,7 @@ def _switch(text: str) -> bool:
         return True
     if text.lower() in _FALSE:
         return False
-    raise ValueError(f"must be true or false, not {text[:20]!r}")
+    raise ValueError("must be true or false")
 
 
 _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {

@@ -5,8 +5,10 @@ This room changes when there is something new to count.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
+from weakref import WeakSet
 
 
 class Traffic:
@@ -22,6 +24,11 @@ class Traffic:
         self.calls = 0
         self.over_the_limit = 0
         self.most_in_any_second = 0
+        _all.add(self)
+
+    def start_anew(self) -> None:
+        """A lock of its own for a forked child: the parent's may be held by a thread that is not here."""
+        self._lock = threading.Lock()
 
     def sent(self, at: float) -> None:
         """Count a call that leaves at ``at`` (monotonic seconds)."""
@@ -37,3 +44,15 @@ class Traffic:
         """Count a call that the server refused because of its limit."""
         with self._lock:
             self.over_the_limit += 1
+
+
+_all: WeakSet[Traffic] = WeakSet()
+
+
+def _start_anew_in_child() -> None:
+    for each in list(_all):
+        each.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_in_child)

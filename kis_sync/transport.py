@@ -23,7 +23,7 @@ from kis_sync.catalog import Call, Effect
 from kis_sync.clock import Clock
 from kis_sync.connections import Connections
 from kis_sync.envelope import Envelope, opened, server_time
-from kis_sync.errors import NetworkError, RateLimitError, Reach, ServerError
+from kis_sync.errors import KISError, NetworkError, RateLimitError, Reach, ServerError
 from kis_sync.ratelimit import TokenBucket
 from kis_sync.settings import Settings
 from kis_sync.traffic import Traffic
@@ -31,6 +31,7 @@ from kis_sync.traffic import Traffic
 _MOST_BYTES = 16 * 1024 * 1024  # the largest documented answer has some 100 kB
 _CHUNK = 64 * 1024
 _GRACE = 1.0  # seconds beyond its time-out for which a call without an answer keeps its slot
+_LEASE_MARGIN = 30.0  # seconds
 
 Headers = Callable[[], Mapping[str, str]]
 
@@ -64,18 +65,20 @@ class Transport:
         The headers are asked for when the slot is granted, so that no call carries an access token that
         died while it stood in the queue.
         """
-        with ExitStack() as slots:
-            for bucket in self._waits_in(call):
-                slots.enter_context(bucket.slot(owner=self._closed))
-            slot = slots.enter_context(self._lanes.main.slot(owner=self._closed))
+        with ExitStack() as stack:
+            slots = [
+                stack.enter_context(bucket.slot(lease=self._lease(call), owner=self._closed))
+                for bucket in (*self._waits_in(call), self._lanes.main)
+            ]
             request = self._request(call, headers(), body)
             self.traffic.sent(self._clock.monotonic())
             try:
                 answer = self._exchange(call, request)
             except BaseException as error:
-                if not (isinstance(error, NetworkError) and error.reach is Reach.NOT_EXECUTED):
+                if not (isinstance(error, KISError) and error.reach is Reach.NOT_EXECUTED):
                     # The server may count it at any time until it has given up on it.
-                    slot.hold(self._timeouts(call)[1] + _GRACE)
+                    for slot in slots:
+                        slot.hold(self._timeouts(call)[1] + _GRACE)
                 raise
             return self._opened(call, answer)
 
@@ -128,6 +131,11 @@ class Transport:
         is_order = call.endpoint.effect is Effect.ORDER
         return settings.connect_timeout, settings.order_timeout if is_order else settings.read_timeout
 
+    def _lease(self, call: Call) -> float:
+        """Longer than the call can last: the first byte may take one read time-out, the last one more."""
+        connect, read = self._timeouts(call)
+        return connect + 2 * read + _LEASE_MARGIN
+
     def _request(
         self, call: Call, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
@@ -156,10 +164,11 @@ class Transport:
                 return _Answer(
                     response.status_code, response.headers, self._content(response, call, give_up_at)
                 )
+        except NetworkError:
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            if isinstance(error, NetworkError):
-                raise
-            raise _network_error(error, call) from None
+            failure = _network_error(error, call)
+        raise failure  # out here, so that the foreign error, which holds the headers, is not its context
 
     def _content(self, response: requests.Response, call: Call, give_up_at: float) -> bytes:
         """The body, bounded in size and in time however slowly it drips."""
@@ -171,6 +180,7 @@ class Transport:
                     f"the answer is larger than {_MOST_BYTES >> 20} MiB",
                     endpoint=call.endpoint.name,
                     http_status=response.status_code,
+                    can_retry=False,
                 )
             if self._clock.monotonic() > give_up_at:
                 raise NetworkError("the answer took too long to arrive", endpoint=call.endpoint.name)
@@ -193,9 +203,13 @@ class _closing(AbstractContextManager[None]):  # noqa: N801  (as contextlib.clos
 
 def _network_error(error: Exception, call: Call) -> NetworkError:
     """What broke, in our words: the foreign error's text may hold the URL, and the URL the account number."""
-    reach = Reach.NOT_EXECUTED
+    reach, can_retry = Reach.NOT_EXECUTED, True
     if _came_from(error, ssl.SSLCertVerificationError):
         what = "the server's certificate could not be verified; a private authority is named by ca_bundle"
+        can_retry = False
+    elif isinstance(error, (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL)):
+        what = f"the proxy's address cannot be used ({type(error).__name__})"
+        can_retry = False
     elif _came_from(error, urllib3.exceptions.NewConnectionError):
         what = "no connection: is the server's address right, and is it up?"
     elif isinstance(error, requests.ConnectTimeout):
@@ -208,11 +222,15 @@ def _network_error(error: Exception, call: Call) -> NetworkError:
             what = "the proxy failed"
         else:
             what = f"the connection broke ({type(error).__name__})"
-    return NetworkError(what, endpoint=call.endpoint.name, reach=reach)
+    return NetworkError(what, endpoint=call.endpoint.name, reach=reach, can_retry=can_retry)
 
 
 def _came_from(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether ``error`` is, wraps, or was raised because of an error of that kind."""
+    """Whether ``error`` is, wraps, or was raised from an error of that kind.
+
+    Its context is not looked at: that may be the error of an earlier try, or one that the caller of ours is
+    handling, and would prove of a call that ran that it did not.
+    """
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:
@@ -222,7 +240,7 @@ def _came_from(error: BaseException, kind: type[BaseException]) -> bool:
         if isinstance(each, kind):
             return True
         seen.add(id(each))
-        pending += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+        pending += [each.__cause__, getattr(each, "reason", None), *each.args]
     return False
 
 

@@ -102,7 +102,14 @@ class AccessToken:
     @property
     def value(self) -> str | None:
         """The access token at hand, ``None`` if there is none."""
-        return None if self._current is None else self._current.value
+        current = self._current  # read once: another thread may drop it
+        return None if current is None else current.value
+
+    def living(self) -> str | None:
+        """The access token at hand or on disk that can still be used; asks nobody for another."""
+        with self._lock:
+            issued = self._living()
+        return None if issued is None else issued.value
 
     def start_anew(self) -> None:
         """A lock of its own for a forked child: the parent's may be held by a thread that is not here."""
@@ -141,16 +148,24 @@ class AccessToken:
             return None
         return stored
 
-    def _lives(self) -> bool:
-        old = self._current
-        return old is not None and old.expires - self._clock.now() > _NEVER_USE_WITHIN
+    def _living(self) -> Issued | None:
+        """The access token that is to be renewed, be it at hand or on disk, while it can still be used."""
+        if self._current is not None and self._lives(self._current):
+            return self._current
+        stored = self._store.read()
+        return stored if stored is not None and self._lives(stored) else None
+
+    def _lives(self, issued: Issued) -> bool:
+        left = issued.expires - self._clock.now()
+        return left > _NEVER_USE_WITHIN and issued.value != self._refused.value
 
     def _old_one(self, error: KISError) -> Issued:
         """The access token that was to be renewed, if it still lives; else the error."""
-        if self._current is None or not self._lives():
+        old = self._living()
+        if old is None:
             raise error
         _log.warning("the access token could not be renewed ahead of its end, the old one goes on: %s", error)
-        return self._current
+        return old
 
     def _issued(self, issue: Issue) -> Issued:
         wait = self._refused.no_issue_before - self._clock.monotonic()
@@ -169,7 +184,8 @@ class AccessToken:
             )
         if issued.expires - self._clock.now() <= _NEVER_USE_WITHIN:
             raise AuthenticationError(
-                f"KIS handed out an access token that ends at {issued.expires:%Y-%m-%d %H:%M:%S} (KST): too old"
+                "KIS handed out an access token that has ended or is about to: "
+                f"at {issued.expires:%Y-%m-%d %H:%M:%S} (KST)"
             )
         return issued
 
@@ -183,7 +199,7 @@ class AccessToken:
             try:
                 return issue()
             except KISError as error:
-                if error.code != ISSUED_LESS_THAN_A_MINUTE_AGO or self._lives():
+                if error.code != ISSUED_LESS_THAN_A_MINUTE_AGO or self._living() is not None:
                     raise
             wait = self._rest_of_the_minute()
             _log.warning(
@@ -206,19 +222,32 @@ class AccessToken:
         now = self._clock.now()
         if not value or not value.isascii() or not value.isprintable():
             raise ServerError("the answer holds no access token", endpoint=envelope.endpoint)
-        try:
-            ends = datetime.strptime(expires, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)
-        except ValueError:
+        ends = _end(expires)
+        if ends is None:
             lasts = answer.whole("expires_in")
             if not lasts or not 0 < lasts < 10**9:
                 raise ServerError(
                     "the answer does not say when the access token ends", endpoint=envelope.endpoint
-                ) from None
+                )
             return Issued(value, now + timedelta(seconds=lasts), now)
         answered = envelope.answered_at
         if answered is not None and abs(answered - now) > _CLOCKS_AGREE:
-            ends -= answered - now  # its end by our clock, which is the one that it is held against
+            ends = _moved(ends, now - answered)  # its end by our clock, which is the one it is held against
         return Issued(value, ends, now)
+
+
+def _end(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)
+    except ValueError:
+        return None
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError:  # the first or the last of all days, said by a server that means never or always
+        return moment
 
 
 _shared: dict[tuple[str, str, str], AccessToken] = {}

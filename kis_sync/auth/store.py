@@ -57,7 +57,7 @@ class TokenStore:
             return
         try:
             lock.acquire()
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, NotImplementedError) as error:  # some file systems know no locks
             self._warn("its lock could not be taken", error)
             yield
             return
@@ -84,7 +84,7 @@ class TokenStore:
                 expires=_moment(kept["expires"]),
                 issued=_moment(kept["issued"]),
             )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             self._warn("its file is damaged and will be replaced", error)
             return None
 

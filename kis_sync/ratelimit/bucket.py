@@ -20,9 +20,9 @@ import logging
 import os
 import threading
 from collections import deque
-from dataclasses import dataclass
 from math import inf
 from types import TracebackType
+from typing import NamedTuple
 from weakref import WeakSet
 
 from kis_sync.clock import Clock, SystemClock
@@ -33,8 +33,7 @@ _LEASE = 60.0  # seconds; longer than any call's own time-outs
 _log = logging.getLogger("kis_sync")
 
 
-@dataclass(frozen=True)
-class BucketStats:
+class BucketStats(NamedTuple):
     """A bucket at one moment: its rate in calls a second, and how many slots, calls and waiters it has."""
 
     rate: float

@@ -1,0 +1,255 @@
+"""KIS's answers, opened: success, or the error that they stand for."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kis_sync.clock import KST
+from kis_sync.envelope import Envelope, excerpt, masked, opened, server_time
+from kis_sync.errors import (
+    AccessTokenError,
+    AuthenticationError,
+    KISError,
+    RateLimitError,
+    Reach,
+    RequestRefusedError,
+    ServerError,
+    StaleCursorError,
+)
+from tests.fake_kis import ACCOUNT, SECRET, access_token, new_app_key
+
+OK = {"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다."}
+
+
+def open_json(body: object, status: int = 200, **headers: str) -> Envelope:
+    return opened("a.b", status, json.dumps(body).encode(), **headers)
+
+
+def failure(body: object, status: int = 200) -> KISError:
+    with pytest.raises(KISError) as caught:
+        open_json(body, status)
+    return caught.value
+
+
+class TestSuccess:
+    @pytest.mark.parametrize(
+        "body", [OK, {"rt_cd": 0}, {"rt_cd": " 0 "}, {"access_token": "x"}, {"HASH": "x"}, {}]
+    )
+    def test_rt_cd_of_0_or_none_at_all(self, body: dict[str, object]) -> None:
+        assert open_json(body).body == body
+
+    @pytest.mark.parametrize(
+        ("tr_cont", "more"),
+        [("M", True), ("F", True), (" m ", True), ("D", False), ("E", False), ("", False)],
+    )
+    def test_the_paging_word(self, tr_cont: str, more: bool) -> None:
+        assert open_json(OK, tr_cont=tr_cont).has_more is more
+
+    def test_the_time_of_the_answer_is_korean(self) -> None:
+        envelope = open_json(OK, date="Tue, 24 Nov 2026 01:30:20 GMT")
+        assert envelope.answered_at == datetime(2026, 11, 24, 10, 30, 20, tzinfo=KST)
+        assert str(envelope.answered_at) == "2026-11-24 10:30:20+09:00"
+        assert open_json(OK).answered_at is None
+
+    @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b" \r\n"])
+    def test_korean_text_a_byte_order_mark_and_blanks(self, start: bytes) -> None:
+        content = start + json.dumps({**OK, "output": {"name": "삼성전자"}}, ensure_ascii=False).encode()
+        assert opened("a.b", 200, content).row("output").text("name") == "삼성전자"
+
+    def test_it_can_be_pickled(self) -> None:
+        envelope = open_json(OK, tr_cont="M")
+        assert pickle.loads(pickle.dumps(envelope)) == envelope
+
+
+class TestOutputs:
+    def test_an_object_a_list_of_one_and_a_name_with_a_capital(self) -> None:
+        for body in ({"output": {"a": "1"}}, {"output": [{"a": "1"}]}, {"Output": {"a": "1"}}):
+            assert open_json({**OK, **body}).row("output").text("a") == "1"
+
+    def test_a_list(self) -> None:
+        rows = open_json({**OK, "output1": [{"a": "1"}, {"a": "2"}]}).rows("output1")
+        assert [row.whole("a") for row in rows] == [1, 2]
+        assert open_json({**OK, "output1": []}).rows("output1") == []
+
+    @pytest.mark.parametrize("value", [None, "", "x", 5, [], [1], [{}, {}]])
+    def test_what_is_no_object(self, value: object) -> None:
+        with pytest.raises(ServerError, match="output is not an object"):
+            open_json({**OK, "output": value}).row("output")
+        with pytest.raises(ServerError, match="other is not an object"):
+            open_json(OK).row("other")
+
+    @pytest.mark.parametrize("value", [None, "", "x", 5, {}, [1], [{}, None]])
+    def test_what_is_no_list_of_objects(self, value: object) -> None:
+        with pytest.raises(ServerError, match="output is not a list of objects"):
+            open_json({**OK, "output": value}).rows("output")
+
+
+class TestFailure:
+    @pytest.mark.parametrize("rt_cd", ["1", "2", "7", "", None, "00", 1, True, [], {}, 0.5, "-"])
+    def test_any_other_rt_cd(self, rt_cd: object) -> None:
+        error = failure({**OK, "rt_cd": rt_cd, "msg_cd": "XYZ", "msg1": "아니오"})
+        assert (error.message, error.code) == ("아니오", "XYZ")
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+    def test_any_status_but_success(self, status: int) -> None:
+        error = failure({**OK, "output": {}}, status)
+        assert error.http_status == status
+        assert error.reach is Reach.MAYBE_EXECUTED
+
+    @pytest.mark.parametrize(
+        ("code", "kind", "reach"),
+        [
+            ("EGW00201", RateLimitError, Reach.NOT_EXECUTED),
+            ("EGW00215", RateLimitError, Reach.REFUSED),
+            ("EGW00123", AccessTokenError, Reach.NOT_EXECUTED),
+            ("EGW00304", AuthenticationError, Reach.REFUSED),
+            ("APBK0952", RequestRefusedError, Reach.REFUSED),
+            ("40250000", RequestRefusedError, Reach.REFUSED),
+            ("SYDB0050", StaleCursorError, Reach.MAYBE_EXECUTED),
+            ("EGW00301", ServerError, Reach.MAYBE_EXECUTED),
+        ],
+    )
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_the_code_decides_whatever_the_status(
+        self, code: str, kind: type[KISError], reach: Reach, status: int
+    ) -> None:
+        error = failure({"rt_cd": "1", "msg_cd": f" {code} ", "msg1": "no".ljust(80)}, status)
+        assert (type(error), error.reach, error.code, error.http_status) == (kind, reach, code, status)
+        assert str(error).endswith(f"(a.b, {code}, HTTP {status})")
+
+    @pytest.mark.parametrize(
+        ("status", "kind", "can_retry"),
+        [
+            (200, RequestRefusedError, False),
+            (400, RequestRefusedError, False),
+            (401, AuthenticationError, False),
+            (403, AuthenticationError, False),
+            (404, RequestRefusedError, False),
+            (429, RateLimitError, True),
+            (500, ServerError, True),
+            (503, ServerError, True),
+        ],
+    )
+    def test_without_a_listed_code_the_status_does_and_nothing_is_proved(
+        self, status: int, kind: type[KISError], can_retry: bool
+    ) -> None:
+        error = failure({"rt_cd": "1", "msg_cd": "", "msg1": ""}, status)
+        assert (type(error), error.can_retry, error.reach) == (kind, can_retry, Reach.MAYBE_EXECUTED)
+        assert (error.message, error.code) == ("the server gave no reason", None)
+
+    def test_oauth_paths(self) -> None:
+        error = failure({"error_code": "EGW00133", "error_description": "잠시 후"}, 403)
+        assert (error.code, error.message) == ("EGW00133", "잠시 후")
+        error = failure({"error_code": "EGW00105", "error_description": "AppSecret"}, 403)
+        assert isinstance(error, AuthenticationError)
+        assert "Check app_key and app_secret" in error.message
+
+    def test_the_text_may_be_called_msg(self) -> None:
+        assert failure({"rt_cd": "7", "msg_cd": "X", "msg": "예약"}).message == "예약"
+
+    def test_the_text_becomes_one_line_without_control_characters(self) -> None:
+        error = failure({"rt_cd": "1", "msg1": "a\r\n\tb \x1b[2J\x07 c\ud800 " + "가나다 " * 100})
+        assert error.message.startswith("a b [2J c 가나다")
+        assert error.message.isprintable()
+        assert len(error.message) <= 200
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect(self, status: int) -> None:
+        assert "not followed" in failure(OK, status).message
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+bodies = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
+envelopes = st.dictionaries(
+    st.sampled_from(["rt_cd", "msg_cd", "msg1", "error_code", "error_description", "output"]), bodies
+)
+
+
+class TestAnything:
+    @settings(max_examples=400)
+    @given(
+        st.integers(100, 599),
+        st.binary() | envelopes.map(lambda body: json.dumps(body).encode()),
+        st.text(),
+        st.none() | st.text(),
+    )
+    def test_is_an_envelope_or_an_error_of_ours(
+        self, status: int, content: bytes, tr_cont: str, date: str | None
+    ) -> None:
+        end: Envelope | KISError
+        try:
+            end = opened("a.b", status, content, tr_cont=tr_cont, date=date)
+        except KISError as error:
+            end = error
+        assert type(pickle.loads(pickle.dumps(end))) is type(end)
+        if isinstance(end, KISError):
+            assert str(end).isprintable()
+            assert len(str(end)) < 500
+        else:
+            assert 200 <= status < 300
+            assert end.answered_at is None or end.answered_at.tzinfo is KST
+
+    @given(bodies, st.sampled_from(["output", "Output", "x"]))
+    def test_of_an_output_is_read_or_a_server_error(self, output: object, name: str) -> None:
+        envelope = open_json({**OK, name: output})
+        for read in (envelope.row, envelope.rows):
+            try:
+                found = read("output")
+            except ServerError:
+                continue
+            assert found is not None
+
+    @given(st.text())
+    def test_a_date_is_a_time_or_nothing(self, date: str) -> None:
+        found = server_time(date)
+        assert found is None or found.utcoffset() is not None
+
+    def test_nor_does_the_end_of_time_matter(self) -> None:
+        assert server_time("Fri, 31 Dec 9999 23:59:59 -1200") is None
+
+
+class TestMasking:
+    @pytest.mark.parametrize(
+        "secret", [new_app_key(), SECRET, access_token(1), "a1" * 32, "12345678", ACCOUNT]
+    )
+    @pytest.mark.parametrize(
+        "form", ["{}", "got {}.", '{{"appkey":"{}"}}', "x={}&y", "Bearer {}", "<b>{}</b>"]
+    )
+    def test_secrets_and_numbers_go(self, secret: str, form: str) -> None:
+        for text in (form.format(secret), form.format(secret.replace("/", "\\/"))):
+            left = masked(text)
+            assert secret[:6] not in left
+            assert secret[-6:] not in left
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "유효하지 않은 token 입니다.",
+            "ERROR INPUT FIELD NOT FOUND [CURR_GB]",
+            "TIME LIMIT 00:00 ~ 15:40",
+            "주문가능금액을 초과 했습니다 1,234,567",
+        ],
+    )
+    def test_what_kis_says_stays(self, text: str) -> None:
+        assert masked(text) == text
+
+    def test_a_secret_does_not_show_its_head_at_the_end_of_the_excerpt(self) -> None:
+        """Cut off by the excerpt it would be too short to be known for one."""
+        for before in range(460, 480):
+            text = ("A1" * 300)[:before] + " 12345678, and so on"
+            assert "1234" not in excerpt(text.encode())
+            assert excerpt(text.encode()).startswith("'***")
+
+    @given(st.binary(max_size=2_000))
+    def test_an_excerpt_is_short_and_printable(self, content: bytes) -> None:
+        shown = excerpt(content)
+        assert shown.isprintable()
+        assert len(shown) <= 400
