@@ -18,7 +18,7 @@ from kis_sync.catalog import Call, Mode
 from kis_sync.clock import Clock, default_clock
 from kis_sync.envelope import Envelope
 from kis_sync.first_use import OnFirstUse
-from kis_sync.market.rates import BALANCE_SECONDS, LEDGER_CALLS_PER_SECOND
+from kis_sync.market.rates import LEDGER_CALLS_PER_SECOND, SLOW_CALL_SECONDS
 from kis_sync.ratelimit import TokenBucket, shared_bucket
 from kis_sync.settings import Account, Settings
 from kis_sync.traffic import Traffic
@@ -153,6 +153,10 @@ class KISBroker:
         """The account; ``ConfigurationError`` when the settings have none."""
         return self._caller.account
 
+    def check_orders_allowed(self) -> None:
+        """Raise ``ConfigurationError`` for live orders without their opt-in."""
+        self._caller.check_orders_allowed()
+
     def ask(self, call: Call) -> Envelope:
         """The answer to one call, or the error that it stands for."""
         return self._caller.ask(call)
@@ -208,12 +212,12 @@ class KISBroker:
 def _lanes(settings: Settings, clock: Clock) -> Lanes:
     """The buckets that every broker of this app key and server shares."""
     ledger = settings.ledger_calls_per_second
-    balance = ledger / (BALANCE_SECONDS * LEDGER_CALLS_PER_SECOND)
+    slow = ledger / (SLOW_CALL_SECONDS * LEDGER_CALLS_PER_SECOND)
     key, server = settings.app_key, settings.server
     return Lanes(
         main=shared_bucket(key, server, settings.calls_per_second, burst=settings.burst, clock=clock),
         ledger=shared_bucket(key, server, ledger, name="account calls", clock=clock),
-        balance=shared_bucket(key, server, balance, name="balance calls", clock=clock),
+        slow=shared_bucket(key, server, slow, name="slow account calls", clock=clock),
     )
 
 

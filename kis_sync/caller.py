@@ -50,6 +50,13 @@ class Caller:
         """The account of the settings."""
         return self._settings.account
 
+    def check_orders_allowed(self) -> None:
+        """Raise ``ConfigurationError`` for live orders without their opt-in."""
+        if self.mode is Mode.LIVE and not self._settings.allow_live_orders:
+            raise ConfigurationError(
+                "live orders are switched off: set allow_live_orders=True (KIS_ALLOW_LIVE_ORDERS=true)"
+            )
+
     def now(self) -> datetime:
         """The present in KST, by the server's clock where that is seen to differ from ours."""
         offset = self._transport.server_offset()
@@ -99,11 +106,7 @@ class Caller:
         self._transport.close()
 
     def _ask_order(self, call: Call, tr_id: str) -> Envelope:
-        if self.mode is Mode.LIVE and not self._settings.allow_live_orders:
-            raise ConfigurationError(
-                "live orders are switched off: set allow_live_orders=True (KIS_ALLOW_LIVE_ORDERS=true)",
-                endpoint=call.endpoint.name,
-            )
+        self.check_orders_allowed()
         body = json_body(call.params)
         extra = {"hashkey": self._hashkey(body)} if self._settings.use_hashkey else {}
         try:

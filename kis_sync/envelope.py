@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from kis_sync.catalog.codes import Meaning, meaning
 from kis_sync.clock import KST
@@ -34,8 +34,7 @@ _CUT_RUN = re.compile(r"[\w+/=.\-\\]*\Z")
 _LONG_NUMBER = re.compile(r"\d{8,}")  # long enough to be an account number
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A successful answer: its body, paging word, and when the server says that it answered."""
 
     endpoint: str

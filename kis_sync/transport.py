@@ -38,12 +38,13 @@ Headers = Callable[[], Mapping[str, str]]
 
 class Lanes(NamedTuple):
     """The buckets of an app key: every call takes a slot of ``main``, account reads one of ``ledger`` before
-    it, and the balance one of ``balance`` before that. Always in this order, so that nobody waits in a ring.
+    it, and the slow ones among them one of ``slow`` before that. Always in this order, so that nobody waits
+    in a ring.
     """
 
     main: TokenBucket
     ledger: TokenBucket
-    balance: TokenBucket
+    slow: TokenBucket
 
 
 class Transport:
@@ -70,7 +71,12 @@ class Transport:
                 stack.enter_context(bucket.slot(lease=self._lease(call), owner=self._closed))
                 for bucket in (*self._waits_in(call), self._lanes.main)
             ]
-            request = self._request(call, headers(), body)
+            try:
+                request = self._request(call, headers(), body)
+            except BaseException:
+                for slot in slots:
+                    slot.unused()
+                raise
             self.traffic.sent(self._clock.monotonic())
             try:
                 answer = self._exchange(call, request)
@@ -103,9 +109,7 @@ class Transport:
             return []
         if call.endpoint.effect is Effect.ORDER:
             return [self._lanes.ledger] if self._orders_share_the_ledger else []
-        if call.endpoint.name == "domestic_stock.inquire_balance":
-            return [self._lanes.balance, self._lanes.ledger]
-        return [self._lanes.ledger]
+        return [self._lanes.slow, self._lanes.ledger] if call.endpoint.slow else [self._lanes.ledger]
 
     def _opened(self, call: Call, answer: _Answer) -> Envelope:
         date = answer.headers.get("Date")

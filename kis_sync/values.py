@@ -123,40 +123,42 @@ class Row(Mapping[str, str]):
 
     def whole(self, name: str) -> int | None:
         """Won or shares."""
-        text = self.text(name)
         try:
-            return whole(text)
-        except ValueError as error:
-            raise self._unreadable(name, str(error)) from None
+            return whole(self.text(name))
+        except ValueError:
+            raise self._unreadable(name, "is not a whole number") from None
 
     def decimal(self, name: str) -> Decimal | None:
         """An exact decimal."""
         try:
             return decimal(self.text(name))
-        except ValueError as error:
-            raise self._unreadable(name, str(error)) from None
+        except ValueError:
+            raise self._unreadable(name, "is not a number") from None
 
     def percent(self, name: str) -> float | None:
         """A percentage."""
         try:
             return percent(self.text(name))
-        except ValueError as error:
-            raise self._unreadable(name, str(error)) from None
+        except ValueError:
+            raise self._unreadable(name, "is not a number") from None
 
     def day(self, name: str) -> date | None:
         """A date."""
         try:
             return day(self.text(name))
-        except ValueError as error:
-            raise self._unreadable(name, str(error)) from None
+        except ValueError:
+            raise self._unreadable(name, "is not a date") from None
+
+    def time_of_day(self, name: str) -> time | None:
+        """A time of day."""
+        try:
+            return time_of_day(self.text(name))
+        except ValueError:
+            raise self._unreadable(name, "is not a time of day") from None
 
     def moment(self, day_name: str, time_name: str) -> datetime | None:
         """A date and a time of day as an aware datetime in KST; ``None`` if either is blank."""
-        on = self.day(day_name)
-        try:
-            at = time_of_day(self.text(time_name))
-        except ValueError as error:
-            raise self._unreadable(time_name, str(error)) from None
+        on, at = self.day(day_name), self.time_of_day(time_name)
         return None if on is None or at is None else datetime.combine(on, at, KST)
 
     def needed(self, name: str) -> int:
@@ -167,7 +169,8 @@ class Row(Mapping[str, str]):
         return value
 
     def _unreadable(self, name: str, why: str) -> ServerError:
-        return ServerError(f"the answer's field {name} {why[:120]}", endpoint=self.endpoint)
+        # Without the value: what stands in the wrong field may be anything, an account number too.
+        return ServerError(f"the answer's field {name} {why}", endpoint=self.endpoint)
 
     def __getitem__(self, name: str) -> str:
         return self.text(name)

@@ -26,6 +26,9 @@ class StubAsker:
         self.account = Account("12345678", "01")
         self._now = now or datetime(2026, 11, 24, 10, 30, 20, tzinfo=KST)
 
+    def check_orders_allowed(self) -> None:
+        pass
+
     def now(self) -> datetime:
         return self._now
 

@@ -26,6 +26,10 @@ class Asker(Protocol):
         """The account; ``ConfigurationError`` when the settings have none."""
         ...
 
+    def check_orders_allowed(self) -> None:
+        """Raise ``ConfigurationError`` when orders may not leave at all."""
+        ...
+
     def now(self) -> datetime:
         """The present at the server, as well as it is known, in KST."""
         ...

@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kis_sync.auth.store import Issued, TokenStore
@@ -34,15 +33,15 @@ _LONGEST_BACK_OFF = 1800.0
 _WAITS_FOR_THE_MINUTE = 2
 
 
-@dataclass
 class _Refusals:
     """The access token that the server last no longer knew, how many it refused in a row, and until when
     asking for another is no use.
     """
 
-    value: str = ""
-    in_a_row: int = 0
-    no_issue_before: float = 0.0
+    def __init__(self) -> None:
+        self.value = ""
+        self.in_a_row = 0
+        self.no_issue_before = 0.0
 
 
 class AccessToken:

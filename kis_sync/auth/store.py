@@ -14,10 +14,9 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kis_sync.clock import KST
 
@@ -32,13 +31,16 @@ class AccessTokenStoreWarning(UserWarning):
     """The access token could not be kept on disk; other processes will ask for their own."""
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(NamedTuple):
     """An access token as it was issued: its value, when it ends and when it was issued (aware, KST)."""
 
-    value: str = field(repr=False)
+    value: str
     expires: datetime
     issued: datetime
+
+    def __repr__(self) -> str:
+        """Without the value."""
+        return f"Issued(expires={self.expires!r}, issued={self.issued!r})"
 
 
 class TokenStore:

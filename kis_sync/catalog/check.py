@@ -59,8 +59,15 @@ def _listed(values: tuple[str, ...]) -> str:
 
 def _as_text(name: str, value: object, faults: list[str]) -> str:
     if isinstance(value, str):
+        if not _is_sendable(value):
+            faults.append(f"{name} holds a letter that cannot be sent")
         return str(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     faults.append(f"{name} must be text or a whole number, not {type(value).__name__}")
     return ""
+
+
+def _is_sendable(text: str) -> bool:
+    """Whether the text can be written as UTF-8: half of a surrogate pair cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

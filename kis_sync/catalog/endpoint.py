@@ -46,6 +46,8 @@ class Endpoint(NamedTuple):
     ``tr_ids`` gives, for each variant (``""`` where there is one only), the live and the paper TR id;
     ``old_tr_ids`` the earlier ids that KIS still takes. ``outputs`` tells the shape of each output
     (``object`` or ``list``). ``cursor`` is the length of the paging keys, ``None`` without paging.
+    ``ledger`` says that the call counts against the limit of account calls too, ``slow`` that it must be
+    asked more seldom than that.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Endpoint(NamedTuple):
     cursor: str | None = None
     effect: Effect = Effect.READ
     ledger: bool = False
+    slow: bool = False
 
     def tr_id(self, mode: Mode, variant: str = "") -> str:
         """The TR id to send; ``NotOnPaperError`` where only live has one."""

@@ -50,6 +50,7 @@ def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
         cursor=record.get("cursor"),
         effect=Effect(record.get("effect", "read")),
         ledger=record.get("ledger", False),
+        slow=correction.get("slow", False),
     )
 
 

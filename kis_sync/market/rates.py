@@ -23,8 +23,8 @@ _ANNOUNCED = (
 
 LEDGER_CALLS_PER_SECOND = 1.0
 """Assumed: KIS enforces a limit on account reads (EGW00215) but has not published it."""
-BALANCE_SECONDS = 2.1
-"""Assumed, from what clients report: one balance page in this many seconds."""
+SLOW_CALL_SECONDS = 2.1
+"""Assumed, from what clients report: one page of the balance in this many seconds."""
 
 
 def call_limits(on: date | None = None) -> CallLimits:

@@ -26,7 +26,8 @@ class OrderDesk:
 
     def place(self, request: OrderRequest) -> Order:
         """Send an order, or raise ``InvalidRequestError`` with every reason not to; nothing was sent then."""
-        _ = self._caller.account  # a missing account is told before anything is asked
+        self._caller.check_orders_allowed()
+        _ = self._caller.account  # a missing one is told before anything is asked
         if request.price is not None:
             reasons = refusals(request, self._price_facts(request.code))
             if reasons:

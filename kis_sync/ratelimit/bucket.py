@@ -73,6 +73,11 @@ class Slot:
             raise RuntimeError("only a slot that is taken can be held")
         self._held = max(self._held, seconds)
 
+    def unused(self) -> None:
+        """Give the slot back at once: nothing was, and will be, sent under it."""
+        if self._taken:
+            self._bucket._give_back(self)
+
     def __enter__(self) -> Slot:
         if self._taken:
             raise RuntimeError("this slot is taken already; ask the bucket for another")
@@ -235,7 +240,7 @@ class TokenBucket:
             self._table.take(now, slot._lease)
 
     def _give_back(self, slot: Slot) -> None:
-        """Undo a grant that an interrupt kept from its caller, and let the others see it."""
+        """Undo a grant under which nothing was sent, and let the others see it."""
         with self._lock:
             slot._taken = False
             self._table.give_back(slot.number)

@@ -86,7 +86,7 @@ class Brokerage:
         """The account of an app key, opened at first use; raises OPSQ2000 when it is another's."""
         key = (cano, product)
         known = self._account_nos
-        fits = len(cano) == 8 and len(product) == 2 and (cano + product).isdecimal()
+        fits = len(cano) == 8 and len(product) == 2 and (cano + product).isdecimal() and cano.isascii()
         with self._lock:
             if known is not None:
                 fits = fits and known.get(app_key, "").replace("-", "") == cano + product

@@ -106,7 +106,7 @@ def input_refused(msg_cd: str, msg1: str) -> RefusalError:
 
 
 def body_unmappable() -> RefusalError:
-    """IGW00007: keys are missing, or values are no strings or no whole numbers."""
+    """IGW00007: keys are missing, or values are no strings, no whole numbers or too long."""
     return RefusalError("IGW00007", "MCA 전문바디 구성 중 오류가 발생하였습니다.")
 
 
@@ -117,5 +117,7 @@ def body_fields(endpoint: Endpoint, body: Mapping[str, Any], assumptions: Assump
         if parameter.name not in body and needed:
             raise body_unmappable()
     if not all(isinstance(value, str) for value in body.values()):
+        raise body_unmappable()
+    if any(len(body.get(parameter.name, "").strip()) > parameter.length for parameter in endpoint.params):
         raise body_unmappable()
     return dict(body)

@@ -160,8 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding"):
             self.send_error(HTTPStatus.LENGTH_REQUIRED)
             return None
-        stated = self.headers.get("Content-Length", "0")
-        if not (stated.isascii() and stated.isdigit()):
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        stated = lengths[0]
+        if not (stated.isascii() and stated.isdigit()) or len(set(lengths)) > 1:
             self.send_error(HTTPStatus.BAD_REQUEST)
             return None
         if len(stated) > 9 or int(stated) > BODY_LIMIT:

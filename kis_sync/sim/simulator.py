@@ -28,8 +28,11 @@ from kis_sync.sim.market import Market
 from kis_sync.sim.network import Network
 from kis_sync.sim.oauth import Customer, OAuth, sample_customer
 from kis_sync.sim.routes.account import AccountReads
+from kis_sync.sim.routes.calendar import Calendar
+from kis_sync.sim.routes.listing import Listings
 from kis_sync.sim.routes.orders import OrderDesk
 from kis_sync.sim.routes.quotations import Quotations
+from kis_sync.sim.routes.watchlist import Watchlist
 from kis_sync.sim.server import Server, http_date
 
 if TYPE_CHECKING:
@@ -53,8 +56,9 @@ class Simulator:
     a second (the newest that KIS announced when not given), counted over a ``window`` of a sliding or a
     fixed second; ``ledger_limit`` adds the limit of account calls (EGW00215). Each leg of a call lasts
     ``latency + U(0, jitter)`` seconds, ``tail=(share, mean)`` draws some longer. ``clock`` sets the time
-    (mid-session of the latest trading day when not given), ``cash`` is what each account starts with in
-    won. ``customers`` closes the door to all others; without it any well-formed key is a customer.
+    (mid-session of the latest trading day when not given, but access tokens then end by the machine's time,
+    which other programs compare with), ``cash`` is what each account starts with in won. ``customers``
+    closes the door to all others; without it any well-formed key is a customer.
     Everything undocumented is a field of ``Assumptions`` and can also be given by name.
 
     >>> with Simulator(mode="paper") as sim:
@@ -83,7 +87,8 @@ class Simulator:
         **switches: Any,
     ) -> None:
         self.mode = Mode(mode)
-        self.clock: Clock = clock if clock is not None else mid_session()
+        shifted = mid_session()
+        self.clock: Clock = shifted if clock is None else clock
         self.assumptions = replace(assumptions if assumptions is not None else Assumptions(), **switches)
         self.market = market if market is not None else Market(seed)
         self.faults = Faults()
@@ -97,7 +102,7 @@ class Simulator:
         self.stats = Stats(self.log, self.gate)
         self._customers = None if customers is None else list(customers)
         self._customer = self._customers[0] if self._customers else sample_customer(next(_serial))
-        self.oauth = OAuth(self.clock, self.assumptions, self._customers, seed)
+        self.oauth = OAuth(shifted.base if clock is None else clock, self.assumptions, self._customers, seed)
         self._parts = Parts(
             mode=self.mode,
             clock=self.clock,
@@ -131,6 +136,9 @@ class Simulator:
         world = (self.brokerage, self.market, self.mode, self.assumptions)
         return {
             **Quotations(self.market, self.clock, self.mode).routes,
+            **Watchlist(self.market, self.clock, self.mode).routes,
+            **Listings(self.market, self.clock).routes,
+            **Calendar(self.clock).routes,
             **AccountReads(*world).routes,
             **OrderDesk(*world).routes,
         }

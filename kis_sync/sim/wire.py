@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 JSON_TYPE = "application/json; charset=utf-8"
 MESSAGE_WIDTH = 80
 """KIS pads ``msg1`` of account answers with blanks to this many characters."""
+
+_ORIGIN = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 
 
 class Cut(str, enum.Enum):
@@ -38,9 +41,9 @@ class Request:
     @classmethod
     def parse(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
         """A request from what stands on the wire; repeated slashes and the case of names do not matter."""
-        split = urlsplit(target if target.startswith("http") else "//host/" + target.lstrip("/"))
-        path = "/" + "/".join(part for part in split.path.split("/") if part)
-        query = {name.upper(): value for name, value in parse_qsl(split.query, keep_blank_values=True)}
+        where, _, asked = _ORIGIN.sub("", target).partition("#")[0].partition("?")
+        path = "/" + "/".join(part for part in where.split("/") if part)
+        query = {name.upper(): value for name, value in parse_qsl(asked, keep_blank_values=True)}
         return cls(
             method,
             path,
@@ -57,6 +60,8 @@ class Request:
         """The body as a JSON object, or ``None`` when it is not one."""
         try:
             loaded = json.loads(self.body)
+            if b"\\u" in self.body:
+                encode(loaded)  # half a surrogate pair can be written in JSON, but is no text
         except (ValueError, RecursionError):
             return None
         return loaded if isinstance(loaded, dict) else None

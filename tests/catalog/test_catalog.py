@@ -91,6 +91,10 @@ class TestChecking:
         assert "FID_COND_MRKT_DIV_CODE must be text" in str(caught.value)
         assert "FID_INPUT_ISCD is missing" in str(caught.value)
 
+    def test_a_letter_that_cannot_be_sent(self) -> None:
+        with pytest.raises(InvalidRequestError, match="FID_INPUT_ISCD holds a letter that cannot be sent"):
+            checked(endpoint("inquire_price"), {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "\ud800"})
+
     def test_takes_names_in_either_case(self) -> None:
         fields = checked(
             endpoint("inquire_price"), {"fid_cond_mrkt_div_code": "J", "fid_input_iscd": "005930"}

@@ -322,3 +322,17 @@ def test_a_rate_that_cannot_work_is_refused(rate: float) -> None:
 def test_a_burst_that_cannot_work_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="burst"):
         TokenBucket(5, burst=0)
+
+
+def test_a_slot_under_which_nothing_was_sent_is_free_at_once() -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(1, clock=clock)
+    with bucket.slot() as slot:
+        slot.unused()
+        assert bucket.stats.in_flight == 0
+    assert bucket.stats.cooling == 0
+    clock.advance(0.9)  # the spacing only, not the window
+    with bucket.slot(timeout=0) as slot:
+        pass
+    slot.unused()  # too late: its call has ended
+    assert bucket.stats.cooling == 1

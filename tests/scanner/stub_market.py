@@ -123,6 +123,9 @@ class StubMarket:
     def account(self) -> Account:
         raise AssertionError("a scan needs no account")
 
+    def check_orders_allowed(self) -> None:
+        """Nobody orders here."""
+
     def now(self) -> datetime:
         return self.local_time or self.server_time
 

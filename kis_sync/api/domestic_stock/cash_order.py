@@ -38,7 +38,7 @@ class Order:
 
     ``number`` is the order number as KIS wrote it (compare numbers as integers), ``branch`` the office
     that a later change must name, ``price`` the limit in won or ``None`` for an order at market,
-    ``accepted_at`` the time of day.
+    ``accepted_at`` the time of day (``None`` when it cannot be read).
     """
 
     number: str
@@ -98,6 +98,13 @@ def _read(envelope: Envelope, code: str, side: Side, quantity: int, price: int |
         side=side,
         quantity=quantity,
         price=price,
-        accepted_at=time_of_day(receipt.text("ORD_TMD")),
+        accepted_at=_time(receipt.text("ORD_TMD")),
         raw=envelope.body,
     )
+
+
+def _time(text: str) -> time | None:
+    try:
+        return time_of_day(text)
+    except ValueError:
+        return None  # the number is what counts; an odd time must not make the order uncertain

@@ -14,8 +14,8 @@ from kis_sync.api.asker import Asker
 from kis_sync.api.domestic_stock.stock_code import checked_code, checked_division
 from kis_sync.catalog import Call, endpoint
 from kis_sync.envelope import Envelope
-from kis_sync.errors import RequestRefusedError, ServerError
-from kis_sync.values import Row, time_of_day
+from kis_sync.errors import RequestRefusedError
+from kis_sync.values import Row
 
 _LEVELS = range(1, 11)
 
@@ -82,7 +82,7 @@ class OrderBook:
             price=price,
             expected_price=quote.whole("antc_cnpr") or None,
             expected_volume=quote.whole("antc_vol") or None,
-            accepted_at=_time(book, "aspr_acpt_hour"),
+            accepted_at=book.time_of_day("aspr_acpt_hour"),
             answered_at=envelope.answered_at,
             raw=envelope.body,
         )
@@ -116,10 +116,3 @@ def _side(book: Row, name: str) -> tuple[Level, ...]:
         if price:
             levels.append(Level(price, size or 0))
     return tuple(levels)
-
-
-def _time(book: Row, name: str) -> time | None:
-    try:
-        return time_of_day(book.text(name))
-    except ValueError as error:
-        raise ServerError(f"the answer's field {name} is {error}", endpoint=book.endpoint) from None

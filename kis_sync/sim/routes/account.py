@@ -18,6 +18,7 @@ from kis_sync.sim.market import Market, Quote
 from kis_sync.sim.paging import cut_page
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.resting import PRICED_KINDS
+from kis_sync.sim.routes.price import collateral_value
 from kis_sync.sim.wire import Response, success
 
 _BALANCE_ROWS = {Mode.LIVE: 50, Mode.PAPER: 20}
@@ -248,7 +249,7 @@ class _Position:
             "stln_slng_chgs": "0",
             "fltt_rt": f"{self.quote.change_percent:.8f}",
             "bfdy_cprs_icdc": str(self.quote.change),
-            "sbst_pric": str(self.quote.base * 76 // 1000 * 10),
+            "sbst_pric": str(collateral_value(self.quote)),
             "stck_loan_unpr": "0.0000",
         }
 

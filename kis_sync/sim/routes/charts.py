@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from kis_sync.market.hours import regular_session
 from kis_sync.sim.formats import clock_time, day, sign
 from kis_sync.sim.history import DailyBar, aggregate
 from kis_sync.sim.market import Market, Phase, Quote
@@ -44,16 +45,19 @@ def parse_day(text: str, name: str) -> date:
 
 
 def minute_rows(market: Market, quote: Quote, asked: datetime) -> list[Row]:
-    """At most 30 rows at and before ``asked``, newest first.
+    """At most 30 rows at and before ``asked``, newest first; the newest of all when ``asked`` is midnight.
 
-    Minutes to come hold the present price. The running minute shows the volume of the one before it until
-    its own first trade.
+    Minutes to come, up to the close, hold the present price. The running minute shows the volume of the one
+    before it until its own first trade. That 000000 stands for the present is not documented: python-kis
+    asks so for the newest rows, and its users get them.
     """
     bars = market.minute_bars(quote.code, quote.at)
+    if clock_time(asked) == "000000":
+        asked = quote.at if quote.at.date() == quote.day else asked.replace(hour=23, minute=59)
     present = quote.at.replace(second=0, microsecond=0)
     rows: list[Row] = []
     if asked.date() == quote.day and quote.volume:
-        minute = asked.replace(second=0)
+        minute = min(asked, regular_session(quote.day).close).replace(second=0)
         while minute > present and len(rows) < MINUTE_ROWS:
             rows.append(_flat_row(minute, quote, 0))
             minute -= _MINUTE

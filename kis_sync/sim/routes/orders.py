@@ -18,6 +18,7 @@ from kis_sync.sim.paging import cut_page
 from kis_sync.sim.question import Question, body_unmappable
 from kis_sync.sim.resting import KIND_NAMES, PRICED_KINDS, RestingOrder, Ticket
 from kis_sync.sim.routes.account import account_of, answered
+from kis_sync.sim.routes.listing import MARKET_CODES
 from kis_sync.sim.wire import Response, success
 
 _OPEN_ROWS = 50
@@ -25,7 +26,6 @@ _HISTORY_ROWS = {Mode.LIVE: 100, Mode.PAPER: 15}
 _RECENT = timedelta(days=92)  # "within three months" is one TR id, what is older another
 _SENT_OTHERWISE = {"cnc_cfrm_qty": "cncl_cfrm_qty", "excg_id_dvsn_Cd": "excg_id_dvsn_cd"}
 _EXCHANGES = ("KRX", "NXT", "SOR")
-_MARKET_CODES = {"KOSPI": "02", "KOSDAQ": "03"}
 _SOR_CODE = "12"
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _SIDE_NAMES = {Side.BUY: "현금매수", Side.SELL: "현금매도"}
@@ -189,7 +189,7 @@ class OrderDesk:
             "tot_ccld_qty": str(order.filled),
             "tot_ccld_amt": str(order.filled_value),
             "sll_buy_dvsn_cd": ticket.side.value,
-            "excg_dvsn_cd": _SOR_CODE if ticket.exchange == "SOR" else _MARKET_CODES.get(market, ""),
+            "excg_dvsn_cd": _SOR_CODE if ticket.exchange == "SOR" else MARKET_CODES.get(market, ""),
         }
 
     def _sums(

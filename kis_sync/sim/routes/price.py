@@ -92,6 +92,11 @@ def value_fields(listing: ListingInfo, quote: Quote) -> dict[str, str]:
     }
 
 
+def collateral_value(quote: Quote) -> int:
+    """What a share counts as collateral (대용가), won: about three quarters of the base price."""
+    return quote.base * 76 // 1000 * 10
+
+
 def price_fields(listing: ListingInfo, quote: Quote, past: Past) -> dict[str, str]:
     """All of inquire-price; ``past`` are the extremes up to yesterday."""
     return {
@@ -141,7 +146,7 @@ def _session_fields(listing: ListingInfo, quote: Quote) -> dict[str, str]:
         "stck_llam": str(quote.lower),
         "stck_sdpr": str(quote.base),
         "rstc_wdth_prc": str(limit_width(quote.base, listing.kind)),
-        "stck_sspr": str(quote.base * 76 // 1000 * 10),
+        "stck_sspr": str(collateral_value(quote)),
         "wghn_avrg_stck_prc": rate(quote.value / quote.volume if quote.volume else 0.0),
     }
 

@@ -136,8 +136,7 @@ class Quotations:
 
     def check_market(self, question: Question) -> None:
         """Raises OPSQ2001 for a market division that this world does not know."""
-        if question.field("FID_COND_MRKT_DIV_CODE").upper() not in _MARKETS[self._mode]:
-            raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_MRKT_DIV_CODE")
+        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._mode)
 
     def listing(self, question: Question) -> ListingInfo | None:
         """The listing that a question is about, ``None`` for an unknown code."""
@@ -147,6 +146,12 @@ class Quotations:
         yesterday = on - timedelta(days=1)
         bars = self._market.daily_bars_between(code, yesterday - _YEAR, yesterday, self._clock.now())
         return past_extremes(bars, on)
+
+
+def check_division(code: str, mode: Mode) -> None:
+    """Raises OPSQ2001 for a market division that a world does not know."""
+    if code.upper() not in _MARKETS[mode]:
+        raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_MRKT_DIV_CODE")
 
 
 def quoted(content: Mapping[str, object], mark: str = ".") -> Response:

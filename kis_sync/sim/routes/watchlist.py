@@ -1,0 +1,94 @@
+"""intstock-multprice: the quotes of up to 30 listings in one call.
+
+This room changes when KIS changes that answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from kis_sync.catalog import Mode
+from kis_sync.clock import Clock
+from kis_sync.sim.book import Book, Level
+from kis_sync.sim.formats import documented, rate, share, sign, zeroed
+from kis_sync.sim.listings import ListingInfo
+from kis_sync.sim.market import Market, Phase, Quote
+from kis_sync.sim.question import Question
+from kis_sync.sim.routes.price import quote_sign
+from kis_sync.sim.routes.quotations import check_division, quoted
+from kis_sync.sim.wire import Response
+
+MOST = 30
+_MARKET_NAMES = {"KOSPI": "거래소", "KOSDAQ": "코스닥"}
+_HOURS = {Phase.PRE_OPEN: "B", Phase.OPEN: "0", Phase.CLOSING_AUCTION: "A", Phase.CLOSED: "0"}
+_NOBODY = Level(0, 0)
+
+
+class Watchlist:
+    """Answers about several listings at the clock's present."""
+
+    def __init__(self, market: Market, clock: Clock, mode: Mode) -> None:
+        self._market = market
+        self._clock = clock
+        self._mode = mode
+
+    @property
+    def routes(self) -> Mapping[str, Callable[[Question], Response]]:
+        """The function that answers each API."""
+        return {"domestic_stock.intstock_multprice": self.quotes}
+
+    def quotes(self, question: Question) -> Response:
+        """intstock-multprice (FHKST11300006): a row for each slot that names a code, in their order."""
+        name, now = question.endpoint.name, self._clock.now()
+        rows = []
+        for code in self._codes(question):
+            listing = self._market.listing(code)
+            if listing is None:
+                rows.append(zeroed(name, "output") | {"inter_shrn_iscd": code})
+                continue
+            quote, book = self._market.quote(code, now), self._market.book(code, now)
+            rows.append(documented(name, "output", _fields(listing, quote, book)))
+        return quoted({"output": rows})
+
+    def _codes(self, question: Question) -> Iterator[str]:
+        for slot in range(1, MOST + 1):
+            code = question.field(f"FID_INPUT_ISCD_{slot}")
+            if code:
+                check_division(question.field(f"FID_COND_MRKT_DIV_CODE_{slot}"), self._mode)
+                yield code
+
+
+def _fields(listing: ListingInfo, quote: Quote, book: Book) -> dict[str, str]:
+    ask, bid = (side[0] if side else _NOBODY for side in (book.asks, book.bids))
+    expected = book.expected_price - quote.base if book.expected_price else 0
+    return {
+        "kospi_kosdaq_cls_name": _MARKET_NAMES[listing.market],
+        "mrkt_trtm_cls_name": _MARKET_NAMES[listing.market],
+        "hour_cls_code": _HOURS[quote.phase],
+        "inter_shrn_iscd": listing.code,
+        "inter_kor_isnm": listing.name,
+        "inter2_prpr": str(quote.price),
+        "inter2_prdy_vrss": str(quote.change),
+        "prdy_vrss_sign": quote_sign(quote),
+        "prdy_ctrt": rate(quote.change_percent),
+        "acml_vol": str(quote.volume),
+        "inter2_oprc": str(quote.open),
+        "inter2_hgpr": str(quote.high),
+        "inter2_lwpr": str(quote.low),
+        "inter2_llam": str(quote.lower),
+        "inter2_mxpr": str(quote.upper),
+        "inter2_askp": str(ask.price),
+        "inter2_bidp": str(bid.price),
+        "seln_rsqn": str(ask.size),
+        "shnu_rsqn": str(bid.size),
+        "total_askp_rsqn": str(book.total_ask),
+        "total_bidp_rsqn": str(book.total_bid),
+        "acml_tr_pbmn": str(quote.value),
+        "inter2_prdy_clpr": str(quote.base),
+        "oprc_vrss_hgpr_rate": share(quote.high - quote.open, quote.open),
+        "intr_antc_cntg_vrss": str(expected),
+        "intr_antc_cntg_vrss_sign": sign(expected),
+        "intr_antc_cntg_prdy_ctrt": share(expected, quote.base),
+        "intr_antc_vol": str(book.expected_volume),
+        "inter2_sdpr": str(quote.base),
+    }

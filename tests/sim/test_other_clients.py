@@ -1,0 +1,243 @@
+"""python-kis, as it comes from PyPI, on the simulator: only its addresses and its own pace are changed.
+
+In its paper mode it asks the live server for quotes, so that both worlds run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kis_sync.sim import Simulator
+
+pykis: Any = pytest.importorskip("pykis")
+
+SAMSUNG = "005930"
+MODES = ("live", "paper")
+# It marks two of its own constructors as deprecated and calls them itself.
+pytestmark = pytest.mark.filterwarnings(r"ignore:Use KisOrder\.:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def sims() -> Iterator[dict[str, Simulator]]:
+    with Simulator(mode="live", limit=10_000) as live, Simulator(mode="paper", limit=10_000) as paper:
+        yield {"live": live, "paper": paper}
+
+
+@pytest.fixture
+def clients(sims: dict[str, Simulator], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A client for each world, on fresh accounts; nothing may go wrong inside the simulators meanwhile."""
+    module = importlib.import_module("pykis.kis")
+    monkeypatch.setattr(module, "REAL_DOMAIN", sims["live"].base_url)
+    monkeypatch.setattr(module, "VIRTUAL_DOMAIN", sims["paper"].base_url)
+    for pace in ("REAL_API_REQUEST_PER_SECOND", "VIRTUAL_API_REQUEST_PER_SECOND"):
+        monkeypatch.setattr(module, pace, 10_000)
+    for sim in sims.values():
+        sim.reset()
+    real, virtual = (
+        pykis.KisAuth(
+            id="someone",
+            appkey=sim.app_key,
+            secretkey=sim.app_secret,
+            account=sim.account_no,
+            virtual=mode == "paper",
+        )
+        for mode, sim in sims.items()
+    )
+    with closing(pykis.PyKis(real, use_websocket=False)) as live:
+        with closing(pykis.PyKis(real, virtual, use_websocket=False)) as paper:
+            paper.token = live.token  # one app key, one access token: a second issue would come too early
+            yield {"live": live, "paper": paper}
+    assert [list(sim.errors) for sim in sims.values()] == [[], []]
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def kis(clients: dict[str, Any], mode: str) -> Any:
+    return clients[mode]
+
+
+@pytest.fixture
+def sim(sims: dict[str, Simulator], mode: str) -> Simulator:
+    return sims[mode]
+
+
+@pytest.fixture
+def today(sim: Simulator) -> date:
+    return sim.clock.now().date()
+
+
+def cash(kis: Any) -> Decimal:
+    """What can be spent."""
+    amount: Decimal = kis.account().orderable_amount(market="KRX", symbol=SAMSUNG, price=1).amount
+    return amount
+
+
+def orders_by_number(kis: Any, day: date) -> dict[str, Any]:
+    found = kis.account().daily_orders(start=day, end=day, country="KR").orders
+    return {order.number: order for order in found}
+
+
+def refused(call: Any, *args: Any, **fields: Any) -> str:
+    """The code of the refusal that a call gets."""
+    with pytest.raises(pykis.KisAPIError) as caught:
+        call(*args, **fields)
+    return str(caught.value.msg_cd)
+
+
+# -- quotes --------------------------------------------------------------------------------------------
+
+
+def test_an_access_token_is_good_for_a_day_by_the_machine_s_clock(kis: Any) -> None:
+    assert kis.primary_token.type == "Bearer"
+    assert 23 < kis.primary_token.remaining.total_seconds() / 3600 <= 24
+
+
+@pytest.mark.parametrize("code", [SAMSUNG, "069500", "0080G0"])
+def test_a_quote(kis: Any, sims: dict[str, Simulator], code: str) -> None:
+    sim = sims["live"]
+    stock = kis.stock(code)
+    before = sim.market.quote(code, sim.clock.now())
+    quote = stock.quote()
+    after = sim.market.quote(code, sim.clock.now())
+    assert before.price <= quote.price <= after.price or after.price <= quote.price <= before.price
+    assert (quote.symbol, quote.name) == (code, getattr(sim.market.listing(code), "name", None))
+    assert (quote.low_limit, quote.high_limit, quote.base_price) == (before.lower, before.upper, before.base)
+    assert quote.prev_price == before.base
+    assert quote.low <= quote.price <= quote.high
+    assert quote.indicator.week52_low <= quote.low
+    assert not quote.halt
+
+
+def test_an_unknown_code_is_not_found(kis: Any) -> None:
+    with pytest.raises(pykis.KisNotFoundError):
+        kis.stock("999999", market="KR")
+
+
+def test_the_order_book(kis: Any) -> None:
+    book = kis.stock(SAMSUNG).orderbook()
+    assert len(book.asks) == len(book.bids) == 10
+    assert [level.price for level in book.asks] == sorted(level.price for level in book.asks)
+    assert book.bid_price.price < book.ask_price.price
+    assert all(level.volume > 0 for level in [*book.asks, *book.bids])
+
+
+def test_the_chart_of_the_day_reaches_from_the_open_to_now(kis: Any, sims: dict[str, Simulator]) -> None:
+    bars = kis.stock(SAMSUNG).day_chart().bars
+    now = sims["live"].clock.now()
+    minutes = [bar.time.hour * 60 + bar.time.minute for bar in bars]
+    assert minutes == list(range(9 * 60, 9 * 60 + len(bars)))
+    assert minutes[-1] in (now.hour * 60 + now.minute, now.hour * 60 + now.minute - 1)
+    assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+
+
+def test_a_part_of_the_day(kis: Any) -> None:
+    bars = kis.stock(SAMSUNG).day_chart(start=time(9, 10), end=time(10, 5)).bars
+    assert len(bars) == 56
+    assert (bars[0].time.time(), bars[-1].time.time()) == (time(9, 10), time(10, 5))
+
+
+@pytest.mark.parametrize(("period", "bars"), [("day", 490), ("week", 104), ("month", 24), ("year", 2)])
+def test_charts_of_periods_longer_than_one_answer(kis: Any, period: str, bars: int) -> None:
+    chart = kis.stock(SAMSUNG).daily_chart(start=date(2024, 1, 2), end=date(2025, 12, 30), period=period)
+    days = [bar.time.date() for bar in chart.bars]
+    assert days == sorted(set(days))
+    assert bars <= len(days) <= bars * 1.07
+    assert (days[0].year, days[-1].year) == (2024, 2025)
+
+
+# -- trading -------------------------------------------------------------------------------------------
+
+
+def test_an_account_begins_with_cash_only(kis: Any) -> None:
+    balance = kis.account().balance(country="KR")
+    assert (balance.deposits["KRW"].amount, balance.stocks) == (100_000_000, [])
+    assert cash(kis) == 100_000_000
+
+
+def test_buying_and_selling_at_market_adds_up(kis: Any, sim: Simulator, today: date) -> None:
+    stock, account = kis.stock(SAMSUNG), kis.account()
+    bought = stock.buy(qty=10)
+    (held,) = account.balance(country="KR").stocks
+    assert (held.symbol, held.quantity, held.orderable) == (SAMSUNG, 10, 10)
+    paid = held.purchase_amount
+    order = orders_by_number(kis, today)[bought.number]
+    assert (order.type, order.executed_quantity, order.pending_quantity) == ("buy", 10, 0)
+    assert order.price * 10 == paid
+    assert (stock.quantity, stock.orderable) == (10, 10)
+
+    sold = stock.sell()  # python-kis asks how many there are
+    order = orders_by_number(kis, today)[sold.number]
+    assert (order.type, order.executed_quantity) == ("sell", 10)
+    earned = order.price * 10
+    (gone,) = account.balance(country="KR").stocks
+    assert gone.quantity == 0
+    (books,) = sim.brokerage._accounts.values()
+    costs = sum(fill.fee + fill.tax for fill in books.fills)
+    assert cash(kis) == 100_000_000 - paid + earned - costs
+    assert costs > 0
+
+
+def test_an_order_waits_and_is_cancelled(kis: Any, today: date) -> None:
+    stock = kis.stock(SAMSUNG)
+    low = stock.quote().low_limit
+    order = stock.buy(price=low, qty=3)
+    assert cash(kis) < 100_000_000
+    waiting = orders_by_number(kis, today)[order.number]
+    assert (waiting.unit_price, waiting.quantity, waiting.pending_quantity) == (low, 3, 3)
+    assert waiting.time_kst.date() == today
+    order.cancel()
+    assert orders_by_number(kis, today)[order.number].pending_quantity == 0
+    assert cash(kis) == 100_000_000
+    nothing_left = refused(order.cancel)
+    assert nothing_left == ("40330000" if kis.virtual else "APBK0927")
+
+
+def test_a_changed_order_has_a_new_number(clients: dict[str, Any]) -> None:
+    kis = clients["live"]
+    stock, account = kis.stock(SAMSUNG), kis.account()
+    quote = stock.quote()
+    first = stock.buy(price=quote.low_limit, qty=3)
+    assert first.pending
+    second = first.modify(price=quote.low_limit + quote.tick)
+    assert int(second.number) > int(first.number)
+    (waiting,) = account.pending_orders(country="KR").orders
+    assert (waiting.order_number, waiting.unit_price) == (second, quote.low_limit + quote.tick)
+    assert (waiting.quantity, waiting.executed_quantity, waiting.orderable_quantity) == (3, 0, 3)
+    second.cancel()
+    assert account.pending_orders(country="KR").orders == []
+
+
+def test_more_orders_than_a_page_holds(kis: Any, sim: Simulator, today: date) -> None:
+    stock = kis.stock(SAMSUNG)
+    low = stock.quote().low_limit
+    count = 105 if sim.mode == "live" else 35
+    numbers = {stock.buy(price=low, qty=1).number for _ in range(count)}
+    assert orders_by_number(kis, today).keys() == numbers
+    if sim.mode == "live":
+        assert {order.order_number.number for order in kis.account().pending_orders(country="KR")} == numbers
+
+
+def test_refusals_carry_their_code(kis: Any) -> None:
+    stock = kis.stock(SAMSUNG)
+    quote = stock.quote()
+    codes = {
+        refused(stock.sell, qty=5),
+        refused(stock.buy, price=quote.low_limit, qty=10_000_000),
+        refused(stock.buy, price=quote.high_limit * 2, qty=1),
+        refused(stock.buy, price=quote.low_limit + 1, qty=1),
+    }
+    if kis.virtual:
+        assert codes == {"40240000", "40250000", "40270000", "40030000"}
+    else:
+        assert codes == {"APBK0400", "APBK0952", "APBK0406", "APBK0506"}
