@@ -18,7 +18,7 @@ from kis_sync.catalog import Call, Mode
 from kis_sync.clock import Clock, default_clock
 from kis_sync.envelope import Envelope
 from kis_sync.first_use import OnFirstUse
-from kis_sync.market.rates import LEDGER_CALLS_PER_SECOND, SLOW_CALL_SECONDS
+from kis_sync.market.rates import ISSUES_PER_SECOND, LEDGER_CALLS_PER_SECOND, SLOW_CALL_SECONDS
 from kis_sync.ratelimit import TokenBucket, shared_bucket
 from kis_sync.settings import Account, Settings
 from kis_sync.traffic import Traffic
@@ -218,6 +218,7 @@ def _lanes(settings: Settings, clock: Clock) -> Lanes:
         main=shared_bucket(key, server, settings.calls_per_second, burst=settings.burst, clock=clock),
         ledger=shared_bucket(key, server, ledger, name="account calls", clock=clock),
         slow=shared_bucket(key, server, slow, name="slow account calls", clock=clock),
+        oauth=shared_bucket(key, server, ISSUES_PER_SECOND, name="access token issues", clock=clock),
     )
 
 

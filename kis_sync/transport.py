@@ -37,14 +37,15 @@ Headers = Callable[[], Mapping[str, str]]
 
 
 class Lanes(NamedTuple):
-    """The buckets of an app key: every call takes a slot of ``main``, account reads one of ``ledger`` before
-    it, and the slow ones among them one of ``slow`` before that. Always in this order, so that nobody waits
-    in a ring.
+    """The buckets of an app key. Every call takes a slot of ``main``; account reads take one of ``ledger``
+    before it, and the slow ones among them one of ``slow`` before that: always in this order, so that
+    nobody waits in a ring. Issuing an access token takes one of ``oauth`` and no other, as KIS counts it.
     """
 
     main: TokenBucket
     ledger: TokenBucket
     slow: TokenBucket
+    oauth: TokenBucket
 
 
 class Transport:
@@ -69,7 +70,7 @@ class Transport:
         with ExitStack() as stack:
             slots = [
                 stack.enter_context(bucket.slot(lease=self._lease(call), owner=self._closed))
-                for bucket in (*self._waits_in(call), self._lanes.main)
+                for bucket in self._waits_in(call)
             ]
             try:
                 request = self._request(call, headers(), body)
@@ -81,7 +82,8 @@ class Transport:
             try:
                 answer = self._exchange(call, request)
             except BaseException as error:
-                if not (isinstance(error, KISError) and error.reach is Reach.NOT_EXECUTED):
+                certain = isinstance(error, KISError) and error.reach is Reach.NOT_EXECUTED
+                if not certain and not call.endpoint.apart:  # whose refusal costs a second and nothing else
                     # The server may count it at any time until it has given up on it.
                     for slot in slots:
                         slot.hold(self._timeouts(call)[1] + _GRACE)
@@ -105,11 +107,15 @@ class Transport:
             bucket.cancel(self._closed)
 
     def _waits_in(self, call: Call) -> list[TokenBucket]:
-        if not call.endpoint.ledger:
-            return []
-        if call.endpoint.effect is Effect.ORDER:
-            return [self._lanes.ledger] if self._orders_share_the_ledger else []
-        return [self._lanes.slow, self._lanes.ledger] if call.endpoint.slow else [self._lanes.ledger]
+        """The buckets of a call, in the order in which their slots are taken."""
+        lanes, endpoint = self._lanes, call.endpoint
+        if endpoint.apart:
+            return [lanes.oauth]
+        if not endpoint.ledger:
+            return [lanes.main]
+        if endpoint.effect is Effect.ORDER:
+            return [lanes.ledger, lanes.main] if self._orders_share_the_ledger else [lanes.main]
+        return [lanes.slow, lanes.ledger, lanes.main] if endpoint.slow else [lanes.ledger, lanes.main]
 
     def _opened(self, call: Call, answer: _Answer) -> Envelope:
         date = answer.headers.get("Date")
@@ -126,7 +132,8 @@ class Transport:
         except RateLimitError as error:
             by_ledger = error.reach is Reach.REFUSED
             self.traffic.refused()
-            (self._lanes.ledger if by_ledger else self._lanes.main).refused()
+            lane = self._lanes.oauth if call.endpoint.apart else self._lanes.main
+            (self._lanes.ledger if by_ledger else lane).refused()
             self._orders_share_the_ledger |= by_ledger and call.endpoint.effect is Effect.ORDER
             raise
 

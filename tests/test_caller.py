@@ -275,7 +275,7 @@ class TestWhatComesBefore:
     @pytest.mark.parametrize("end", ["reset", "empty", "trouble"])
     @pytest.mark.parametrize("name", ["tokenP", "hashkey"])
     def test_it_has_tries_of_its_own_but_the_call_does_not_multiply_them(self, name: str, end: str) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             kis.next(name, *[BEFORE[end]] * 4)
             with pytest.raises(KISError):
                 buy(broker)

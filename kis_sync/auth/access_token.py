@@ -236,8 +236,11 @@ class AccessToken:
 
 
 def _end(text: str) -> datetime | None:
+    """The end as KIS writes it, 2026-11-24 10:30:00 in KST; ``None`` for anything else."""
+    if len(text) != len("2026-11-24 10:30:00"):
+        return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)
+        return datetime.fromisoformat(text).replace(tzinfo=KST)  # strptime costs 5 ms to load
     except ValueError:
         return None
 

@@ -47,7 +47,7 @@ class Endpoint(NamedTuple):
     ``old_tr_ids`` the earlier ids that KIS still takes. ``outputs`` tells the shape of each output
     (``object`` or ``list``). ``cursor`` is the length of the paging keys, ``None`` without paging.
     ``ledger`` says that the call counts against the limit of account calls too, ``slow`` that it must be
-    asked more seldom than that.
+    asked more seldom than that, ``apart`` that it counts against a limit of its own and no other.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Endpoint(NamedTuple):
     effect: Effect = Effect.READ
     ledger: bool = False
     slow: bool = False
+    apart: bool = False
 
     def tr_id(self, mode: Mode, variant: str = "") -> str:
         """The TR id to send; ``NotOnPaperError`` where only live has one."""

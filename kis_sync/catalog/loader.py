@@ -51,6 +51,7 @@ def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
         effect=Effect(record.get("effect", "read")),
         ledger=record.get("ledger", False),
         slow=correction.get("slow", False),
+        apart=correction.get("apart", False),
     )
 
 

@@ -21,6 +21,8 @@ _ANNOUNCED = (
     (date(2026, 4, 20), CallLimits(18, 1)),
 )
 
+ISSUES_PER_SECOND = 1.0
+"""Access tokens (and approval keys) have this limit of their own, in force since 2025-08-07."""
 LEDGER_CALLS_PER_SECOND = 1.0
 """Assumed: KIS enforces a limit on account reads (EGW00215) but has not published it."""
 SLOW_CALL_SECONDS = 2.1

@@ -3,8 +3,10 @@
 Chosen without a switch, because no client should depend on it: a TR id of another path and an API that is
 not simulated get OPSQ0002, no TR id OPSQ9999, an unknown path HTTP 404 and a wrong method HTTP 405, both
 with EGW00101; tokenP and Approval called with bad keys more than once a second get EGW00201 with HTTP 403;
-an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at. After-hours,
-midpoint and stop orders, NXT's own hours and paper's slow lists are not simulated.
+an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at; a minute chart
+asked for at 000000 shows the newest rows, and none lies beyond the close; chk-holiday ends with the year that
+is asked for; a code that search-info does not know gets KIER2620 with rt_cd 7. After-hours, midpoint and stop
+orders, NXT's own hours, paper's slow lists and everything abroad are not simulated.
 
 This room changes when an open question about KIS is answered, or a new one is found.
 """

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kis_sync.auth import AccessToken, Issued, TokenStore, shared_access_token
-from kis_sync.clock import KST
+from kis_sync.clock import KST, SkippingClock
 from kis_sync.envelope import Envelope
 from kis_sync.errors import AuthenticationError, KISError, NetworkError, ServerError
 from tests.fake_kis import FakeKIS, access_token, in_threads, new_app_key, oauth_refusal, refusal
@@ -170,13 +170,13 @@ class TestRenewing:
         assert fresh_process.ensure(Issuer(clock, DOWN)) == "kept"
 
     def test_over_the_wire(self) -> None:
-        clock = SleepingClock()
-        with FakeKIS(clock=clock) as kis, kis.broker(burst=1000) as broker:
+        clock = SkippingClock()
+        with FakeKIS(clock=clock) as kis, kis.broker() as broker:
             broker.get_price("005930")
-            clock.advance(23.6 * 3600)
+            clock.sleep(23.6 * 3600)
             kis.next("tokenP", *[answer(b"", 500)] * 4)
             broker.get_price("005930")
-            clock.advance(62)
+            clock.sleep(62)
             broker.get_price("005930")
             used = [request.header("authorization") for request in kis.named("inquire-price")]
             assert used == [f"Bearer {access_token(number)}" for number in (1, 1, 2)]

@@ -106,8 +106,11 @@ def test_no_book_before_the_opening_auction_nor_for_a_halted_listing() -> None:
 def test_auctions_expect_what_they_then_trade() -> None:
     for code in CODES[:10]:
         opened, closed = MARKET.trades(code, at("09:00:00")), MARKET.trades(code, at("15:30:00"))
-        before_open, before_close = MARKET.book(code, at("08:59:59.99")), MARKET.book(code, at("15:29:59.99"))
-        quote = MARKET.quote(code, at("15:29:59.99"))
+        before_open, before_close = (
+            MARKET.book(code, at("08:59:59.990")),
+            MARKET.book(code, at("15:29:59.990")),
+        )
+        quote = MARKET.quote(code, at("15:29:59.990"))
         assert abs(before_open.expected_price - opened[0].price) <= 2 * quote.tick
         assert abs(before_close.expected_price - closed[0].price) <= 2 * quote.tick
         assert 0 < before_open.expected_volume <= opened[0].volume

@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date, time
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from kis_sync.market.hours import regular_session
 from kis_sync.sim import Simulator
 
 pykis: Any = pytest.importorskip("pykis")
@@ -135,16 +136,18 @@ def test_the_order_book(kis: Any) -> None:
 def test_the_chart_of_the_day_reaches_from_the_open_to_now(kis: Any, sims: dict[str, Simulator]) -> None:
     bars = kis.stock(SAMSUNG).day_chart().bars
     now = sims["live"].clock.now()
-    minutes = [bar.time.hour * 60 + bar.time.minute for bar in bars]
-    assert minutes == list(range(9 * 60, 9 * 60 + len(bars)))
-    assert minutes[-1] in (now.hour * 60 + now.minute, now.hour * 60 + now.minute - 1)
+    opened = regular_session(now.date()).open
+    assert [bar.time - opened for bar in bars] == [timedelta(minutes=n) for n in range(len(bars))]
+    assert timedelta(0) <= now - bars[-1].time < timedelta(minutes=2)
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
 
 
-def test_a_part_of_the_day(kis: Any) -> None:
-    bars = kis.stock(SAMSUNG).day_chart(start=time(9, 10), end=time(10, 5)).bars
-    assert len(bars) == 56
-    assert (bars[0].time.time(), bars[-1].time.time()) == (time(9, 10), time(10, 5))
+def test_a_part_of_the_day(kis: Any, today: date) -> None:
+    first = regular_session(today).open + timedelta(minutes=5)
+    last = first + timedelta(minutes=20)
+    bars = kis.stock(SAMSUNG).day_chart(start=first.time(), end=last.time()).bars
+    assert len(bars) == 21
+    assert (bars[0].time, bars[-1].time) == (first, last)
 
 
 @pytest.mark.parametrize(("period", "bars"), [("day", 490), ("week", 104), ("month", 24), ("year", 2)])
@@ -182,7 +185,7 @@ def test_buying_and_selling_at_market_adds_up(kis: Any, sim: Simulator, today: d
     earned = order.price * 10
     (gone,) = account.balance(country="KR").stocks
     assert gone.quantity == 0
-    (books,) = sim.brokerage._accounts.values()
+    books = sim.brokerage.account(sim.app_key, *sim.account_no.split("-"))
     costs = sum(fill.fee + fill.tax for fill in books.fills)
     assert cash(kis) == 100_000_000 - paid + earned - costs
     assert costs > 0

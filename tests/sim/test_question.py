@@ -180,6 +180,10 @@ def test_a_documented_api_that_is_not_simulated_says_so(monkeypatch: pytest.Monk
         {"ORD_UNPR": "", "ORD_DVSN": "00"},
         {"CNDT_PRIC": None},
         {"EXCG_ID_DVSN_CD": "NYSE"},
+        {"ORD_QTY": "9" * 11},
+        {"ORD_QTY": "9" * 5_000},
+        {"ORD_UNPR": "9" * 20, "ORD_DVSN": "00"},
+        {"PDNO": "\ud800"},
     ],
 )
 def test_a_body_that_cannot_be_mapped(visitors: dict[str, Visitor], change: dict[str, object]) -> None:
@@ -187,6 +191,14 @@ def test_a_body_that_cannot_be_mapped(visitors: dict[str, Visitor], change: dict
     body = {"PDNO": "005930", "ORD_DVSN": "01", "ORD_QTY": "1", "ORD_UNPR": "0"} | change
     response = visitor.ask("domestic_stock.order_cash", "buy", **visitor.account | body)
     assert (response.status_code, response.json()["msg_cd"]) == (500, "IGW00007")
+
+
+def test_an_account_number_has_plain_digits(visitors: dict[str, Visitor]) -> None:
+    visitor = visitors["live"]
+    body = {"PDNO": "005930", "ORD_DVSN": "01", "ORD_QTY": "1", "ORD_UNPR": "0"}
+    account = visitor.account | {"CANO": "१२३४५६७८"}
+    response = visitor.ask("domestic_stock.order_cash", "buy", **account | body)
+    assert response.json()["msg_cd"] == "OPSQ2000"
 
 
 @pytest.mark.parametrize("name", ["CANO", "ACNT_PRDT_CD", "PDNO", "ORD_DVSN", "ORD_QTY", "ORD_UNPR"])

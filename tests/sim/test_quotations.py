@@ -221,6 +221,28 @@ def test_an_hour_far_ahead_holds_nothing_else(visitor: Visitor) -> None:
     assert len({row["stck_prpr"] for row in minutes(visitor, "153000")}) == 1
 
 
+@pytest.mark.parametrize("hour", ["153001", "180000", "235959"])
+def test_no_minute_lies_beyond_the_close(visitor: Visitor, hour: str) -> None:
+    assert minutes(visitor, hour) == minutes(visitor, "153000")
+    assert minutes(visitor, hour)[0]["stck_cntg_hour"] == "153000"
+    closed = at(NOW.replace(hour=17))
+    assert minutes(closed, hour) == minutes(closed, "153000")
+
+
+@pytest.mark.parametrize(
+    ("moment", "newest"),
+    [
+        (NOW, "103000"),
+        (NOW.replace(hour=17), "153000"),
+        (NOW.replace(hour=7), "153000"),  # the last session is quoted until an hour before the open
+        (NOW.replace(day=22), "153000"),
+    ],
+)
+def test_midnight_asks_for_the_newest_minutes(moment: datetime, newest: str) -> None:
+    rows = minutes(at(moment), "000000")
+    assert (len(rows), rows[0]["stck_cntg_hour"]) == (30, newest)
+
+
 def test_the_running_minute_shows_the_volume_before_it_until_its_first_trade() -> None:
     market = Simulator().market
     start = NOW.replace(second=0)

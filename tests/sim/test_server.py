@@ -77,6 +77,7 @@ def status_and_body(answered: bytes) -> tuple[int, dict[str, str]]:
         (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\n", 413),
         (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_LIMIT + 1), 413),
+        (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc", 400),
         (b"POST /oauth2/tokenP HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
     ],
 )
@@ -135,6 +136,31 @@ def test_a_folded_header_cannot_write_into_the_answer(sim: Simulator) -> None:
     head = send(sim, data).partition(b"\r\n\r\n")[0]
     assert b"\r\ntr_id: a b: injected\r\n" in head
     assert b"\r\nb:" not in head
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://[x/oauth2/tokenP", 405),
+        (b"HTTPS://host:9443//oauth2/tokenP?a#b", 405),
+        (b"//[::1/oauth2/tokenP", 404),
+        (b"http:", 404),
+        (b"?a=%ED%A0%80&b=%zz", 404),
+        (b"/%EC%82%BC%EC%84%B1", 404),
+    ],
+)
+def test_any_target_is_read_as_a_path(sim: Simulator, target: bytes, status: int) -> None:
+    answered = send(sim, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert status_and_body(answered)[0] == status
+
+
+def test_half_a_surrogate_pair_is_no_json_text(sim: Simulator) -> None:
+    body = {"grant_type": "client_credentials", "appkey": "\ud800" * 36, "appsecret": "s" * 180}
+    answer = requests.post(f"{sim.base_url}/oauth2/tokenP", json=body, timeout=5)
+    assert (answer.status_code, answer.json()["error_code"]) == (403, "EGW00101")
+    visitor = Visitor(Simulator(limit=100))
+    assert visitor.ask("hashkey", a="\ud800").json()["msg_cd"] == "IGW00007"
+    assert visitor.ask("hashkey", a="\U0001f600").json()["BODY"] == {"a": "\U0001f600"}
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from kis_sync.clock import KST, ManualClock
+from kis_sync.clock import KST, ManualClock, set_default_clock
 from kis_sync.market.hours import is_trading_day
 from kis_sync.sim import Simulator
 from kis_sync.sim import simulator as simulator_module
@@ -144,6 +144,21 @@ def test_the_clock_starts_in_mid_session_of_the_latest_trading_day(
     now = simulator_module.mid_session().now()
     assert (now.date(), now.time()) == (expected, time(10, 30))
     assert is_trading_day(now.date())
+
+
+def test_access_tokens_live_by_the_machine_s_time_unless_a_clock_was_given() -> None:
+    """On a Sunday the market's clock stands at Friday; other programs compare with the machine's."""
+    sunday = ManualClock(datetime(2026, 11, 22, 20, 0, tzinfo=KST))
+    before = set_default_clock(sunday)
+    try:
+        at_the_weekend = Visitor(Simulator())
+    finally:
+        set_default_clock(before)
+    assert at_the_weekend.sim.clock.now().date() == date(2026, 11, 20)
+    assert at_the_weekend.issue().json()["access_token_token_expired"] == "2026-11-23 20:00:00"
+    assert at_the_weekend.sim.clock.now().hour == 10
+    given = Visitor(Simulator(clock=ManualClock(datetime(2026, 11, 24, 9, 0, tzinfo=KST))))
+    assert given.issue().json()["access_token_token_expired"] == "2026-11-25 09:00:00"
 
 
 def test_the_clock_runs() -> None:

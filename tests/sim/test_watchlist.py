@@ -25,7 +25,7 @@ def visitor() -> Visitor:
 
 
 def slots(codes: list[str], division: str = "J") -> dict[str, str]:
-    fields = {}
+    fields: dict[str, str] = {}
     for n, code in enumerate(codes, 1):
         fields |= {f"FID_COND_MRKT_DIV_CODE_{n}": division if code else "", f"FID_INPUT_ISCD_{n}": code}
     return fields

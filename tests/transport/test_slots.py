@@ -132,7 +132,7 @@ class TestHolding:
             kis.next("inquire-balance", close)
             with pytest.raises(NetworkError):
                 broker.get_balance()
-            lanes = broker._lanes
+            lanes = broker._lanes[:3]
             held = [bucket.stats.cooling for bucket in lanes]
             assert held == [1, 1, 1]
             assert isinstance(broker.clock, ManualClock)
@@ -178,25 +178,27 @@ class TestCounting:
                 broker.send_order("005930", "BUY", 1)  # a hash key, an order
             broker.revoke_access_token()
             assert len(kis.requests) == 2 + 3 + 4 + 3 + 2 + 2 + 1
-            assert broker.bucket.stats.granted == len(kis.requests) == broker.traffic.calls
+            issued = broker._lanes.oauth.stats.granted
+            assert issued == 2
+            assert broker.bucket.stats.granted + issued == len(kis.requests) == broker.traffic.calls
             assert broker.traffic.over_the_limit == 1
 
     def test_account_reads_take_a_slot_of_the_ledger_too_and_orders_only_after_a_refusal(self) -> None:
         def granted(broker: KISBroker) -> tuple[int, ...]:
-            return tuple(bucket.stats.granted for bucket in broker._lanes)
+            return tuple(bucket.stats.granted for bucket in broker._lanes[:3])
 
         with FakeKIS() as kis, kis.broker(clock=SkippingClock(), use_hashkey=False) as broker:
             broker.get_price("005930")
-            assert granted(broker) == (2, 0, 0)
+            assert granted(broker) == (1, 0, 0)
             broker.get_balance()
-            assert granted(broker) == (3, 1, 1)
+            assert granted(broker) == (2, 1, 1)
             broker.send_order("005930", "BUY", 1)
-            assert granted(broker) == (4, 1, 1)
+            assert granted(broker) == (3, 1, 1)
             kis.next("order-cash", refusal("EGW00215"))
             with pytest.raises(KISError):
                 broker.send_order("005930", "BUY", 1)
             broker.send_order("005930", "BUY", 1)
-            assert granted(broker) == (6, 2, 1)
+            assert granted(broker) == (5, 2, 1)
 
     @pytest.mark.parametrize(("code", "lowered"), [("EGW00201", (1, 2, 2)), ("EGW00215", (2, 1, 2))])
     def test_a_refusal_slows_the_bucket_that_it_is_about(self, code: str, lowered: tuple[int, ...]) -> None:
@@ -204,8 +206,8 @@ class TestCounting:
         with FakeKIS() as kis, kis.broker(clock=SkippingClock(), **rates) as broker:
             kis.next("inquire-balance", refusal(code), refusal(code))
             broker.get_balance()
-            usable = [bucket.stats.usable for bucket in broker._lanes]
-            slots = [bucket.stats.slots for bucket in broker._lanes]
+            usable = [bucket.stats.usable for bucket in broker._lanes[:3]]
+            slots = [bucket.stats.slots for bucket in broker._lanes[:3]]
             assert slots == [2, 4, 2]
             assert usable == [slots[place] // (2 if lowered[place] == 1 else 1) for place in range(3)]
 
@@ -262,6 +264,7 @@ class TestClosing:
     def test_wakes_those_who_wait_for_a_slot_at_once(self) -> None:
         """At one call in 1,000 seconds nobody would live to see his turn."""
         with FakeKIS() as kis, kis.broker(rate_limit_rps=0.001) as broker:
+            assert broker.bucket.acquire()
             threads, raised = _start(5, lambda: broker.get_price("005930"))
             _await_waiters(broker, 1)
             broker.close()
@@ -281,6 +284,7 @@ class TestClosing:
         with FakeKIS() as kis, kis.broker(rate_limit_rps=0.001) as closed:
             other = KISBroker(closed.settings)
             assert other.bucket is closed.bucket
+            assert other.bucket.acquire()
             threads, raised = _start(1, lambda: other.get_price("005930"))
             _await_waiters(closed, 1)
             closed.close()
@@ -315,7 +319,7 @@ def _advance_until_done(broker: KISBroker, thread: threading.Thread) -> None:
     """Let time pass whenever the thread waits for a slot, and only then."""
     assert isinstance(broker.clock, ManualClock)
     while thread.is_alive():
-        if broker.bucket.stats.waiting:
+        if any(bucket.stats.waiting for bucket in broker._lanes):
             broker.clock.advance(1.1)
         thread.join(0.002)
 
