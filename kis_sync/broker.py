@@ -66,6 +66,7 @@ class KISBroker:
         )
         self._desk: OrderDesk | None = None
         self._simulator: Simulator | None = None
+        self._owns_simulator = False
         self._lock = threading.Lock()
 
     @classmethod
@@ -103,8 +104,6 @@ class KISBroker:
         broker._simulator = simulator
         broker._owns_simulator = own
         return broker
-
-    _owns_simulator = False
 
     # quotes
     get_price = get_price
