@@ -216,10 +216,12 @@ def _server_faults(base_url: str | None, mode: Mode | None) -> list[str]:
         return [form]
     try:
         parts = urlsplit(base_url)
-        port_is_readable = parts.port is None or parts.port > 0
+        is_readable = parts.port is None or parts.port > 0
+        # Brackets are for addresses with colons, and only newer Pythons insist on it.
+        is_readable &= ("[" in parts.netloc) is (":" in str(parts.hostname))
     except ValueError:
         return [form]
-    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname) or not port_is_readable:
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname) or not is_readable:
         return [form]
     if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
         return [f"{form}, without user, path or query"]
