@@ -11,7 +11,6 @@ room changes when a name becomes public.
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +72,6 @@ __all__ = [
     "VolatilityAnalyzer",
     "VolatilityMetrics",
 ]
-
-logging.getLogger("kis_sync").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from kis_sync.api.domestic_stock.balance import Balance, Position

@@ -30,6 +30,7 @@ from kis_sync.values import Row
 _EXCERPT = 120
 _LONG_RUN = re.compile(r"[\w+/=.\-\\]{20,}")  # long enough to be a key, a token or a hash (JSON has \/ for /)
 _CODE = re.compile(r"[0-9A-Z]{1,8}")  # those of paper trading are eight digits, as an account number is
+_PLAIN_WORDS = re.compile(r"[^\W\d_A-Z]{0,24}(?:[._/\-]+[^\W\d_A-Z]{0,24})*")
 _CUT_RUN = re.compile(r"[\w+/=.\-\\]*\Z")
 _LONG_NUMBER = re.compile(r"\d{8,}")  # long enough to be an account number
 
@@ -41,6 +42,11 @@ class Envelope(NamedTuple):
     body: Mapping[str, object]
     tr_cont: str = ""
     date: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the body, which may hold an access token or an account number."""
+        outputs = [name for name in self.body if "output" in name.lower()]
+        return f"Envelope({self.endpoint}, outputs={outputs})"
 
     @property
     def answered_at(self) -> datetime | None:
@@ -189,9 +195,8 @@ def masked(text: str) -> str:
 
 
 def _unless_plain_words(run: re.Match[str]) -> str:
-    """Keys, tokens and hashes have digits or capitals; a path or a long word has neither."""
-    found = run.group()
-    return "***" if any(each.isdigit() or each.isupper() for each in found) else found
+    """A path or the name of an API is made of lower-case words; a key, a token or a hash is not."""
+    return run.group() if _PLAIN_WORDS.fullmatch(run.group()) else "***"
 
 
 def excerpt(content: bytes) -> str:
@@ -199,7 +204,7 @@ def excerpt(content: bytes) -> str:
     text = content[: 4 * _EXCERPT].decode("utf-8", "replace")
     if len(content) > 4 * _EXCERPT:
         text = _CUT_RUN.sub("", text)  # the rest of a secret may lie behind the cut
-    return repr(_on_one_line(masked(text))[:_EXCERPT])
+    return repr(_on_one_line(_LONG_NUMBER.sub("***", _LONG_RUN.sub("***", text)))[:_EXCERPT])
 
 
 def _on_one_line(text: str) -> str:

@@ -62,6 +62,12 @@ class KISError(Exception):
         self.reach = self.default_reach if reach is None else reach
         self.can_retry = self.default_can_retry if can_retry is None else can_retry
 
+    def conceal(self, secrets: list[str]) -> None:
+        """Take every one of ``secrets`` out of the message."""
+        for secret in secrets:
+            self.message = self.message.replace(secret, "***")
+        self.args = (self.message,)
+
     def __str__(self) -> str:
         facts = [self.endpoint, self.code, f"HTTP {self.http_status}" if self.http_status else None]
         told = ", ".join(fact for fact in facts if fact)

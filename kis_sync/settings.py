@@ -91,7 +91,7 @@ class Settings:
 
         The environment wins over ``env_file`` (skipped where absent), a keyword over both.
         """
-        variables = _read_env_file(env_file) | dict(os.environ)
+        variables = _read_env_file(env_file) | {name: value for name, value in os.environ.items() if value}
         values: dict[str, object] = {"app_key": "", "app_secret": ""}
         faults = []
         for name, (variable, parse) in _VARIABLES.items():

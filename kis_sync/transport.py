@@ -88,7 +88,18 @@ class Transport:
                     for slot in slots:
                         slot.hold(self._timeouts(call)[1] + _GRACE)
                 raise
-            return self._opened(call, answer)
+            try:
+                return self._opened(call, answer)
+            except KISError as error:
+                error.conceal(self._secrets(request))
+                raise
+
+    def _secrets(self, request: requests.PreparedRequest) -> list[str]:
+        """What no error may tell, even where the server repeats it."""
+        settings = self._settings
+        bearer = str(request.headers.get("authorization", "")).removeprefix("Bearer ")
+        account = (settings.account_no or "")[:8]
+        return [each for each in (settings.app_secret, settings.app_key, bearer, account) if each]
 
     def server_offset(self) -> timedelta | None:
         """How far the server's clock is ahead of ours, by the ``Date`` of its last answer."""

@@ -90,6 +90,18 @@ class TestOnTheSimulator:
         assert sum(count for path, count in paths.items() if path.endswith("/inquire-price")) == 1
         assert not any("order" in path for path in paths)
 
+    def test_many_threads_ask_the_price_of_one_stock_once(
+        self, kis_broker: KISBroker, kis_sim: Simulator
+    ) -> None:
+        def refused(_: int) -> None:
+            with pytest.raises(InvalidRequestError, match="valid prices"):
+                kis_broker.send_order("005930", "BUY", 1, 200_001)
+
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(refused, range(32)))
+        paths = kis_sim.stats.calls_by_path
+        assert sum(count for path, count in paths.items() if path.endswith("/inquire-price")) == 1
+
     def test_the_original_names(self, kis_broker: KISBroker) -> None:
         assert kis_broker.get_orderbook("005930").raw["output2"]["stck_prpr"]  # type: ignore[index]
 

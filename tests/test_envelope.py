@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kis_sync.catalog import Call, endpoint
 from kis_sync.clock import KST
 from kis_sync.envelope import Envelope, excerpt, masked, opened, server_time
 from kis_sync.errors import (
@@ -253,3 +254,23 @@ class TestMasking:
         shown = excerpt(content)
         assert shown.isprintable()
         assert len(shown) <= 400
+
+
+def test_a_repr_shows_no_value_of_a_call_or_an_answer() -> None:
+    envelope = Envelope("oauth2.tokenP", {"access_token": "secret", "output1": {"cano": "12345678"}})
+    call = Call(endpoint("order_cash"), {"CANO": "12345678"}, "buy")
+    assert repr(envelope) == "Envelope(oauth2.tokenP, outputs=['output1'])"
+    assert repr(call) == "Call(domestic_stock.order_cash buy)"
+
+
+@pytest.mark.parametrize("secret", ["s" * 180, "abcdefgh" * 5, "AbC1" * 9])
+def test_an_excerpt_shows_nothing_long(secret: str) -> None:
+    assert secret[:20] not in excerpt(f"appsecret={secret}".encode())
+    assert secret[:20] not in masked(f"appsecret={secret}")
+
+
+def test_a_secret_is_taken_out_by_its_value() -> None:
+    error = ServerError("the server said: my_app_secret is wrong")
+    error.conceal(["my_app_secret"])
+    assert str(error) == "the server said: *** is wrong"
+    assert error.args == (error.message,)

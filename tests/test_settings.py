@@ -397,3 +397,10 @@ class TestSecrecy:
     def test_they_can_travel_to_a_process_of_ones_own(self) -> None:
         made = make(account_no="12345678-01", retry=RetryPolicy(attempts=2))
         assert pickle.loads(pickle.dumps(made)) == made
+
+
+def test_an_empty_variable_does_not_hide_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(f"KIS_APP_KEY={'k' * 36}\nKIS_APP_SECRET={'s' * 180}\n", encoding="utf-8")
+    for name in ("KIS_APP_KEY", "KIS_APP_SECRET"):
+        monkeypatch.setenv(name, "")
+    assert Settings.from_env(tmp_path / ".env").app_key == "k" * 36

@@ -86,3 +86,7 @@ class Call(NamedTuple):
     params: Mapping[str, str]
     variant: str = ""
     tr_cont: str = ""
+
+    def __repr__(self) -> str:
+        """Without the values: one of them may be the account number."""
+        return f"Call({self.endpoint.name}{f' {self.variant}' if self.variant else ''})"

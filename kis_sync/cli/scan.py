@@ -68,6 +68,8 @@ def command(
         if result.cancelled:
             click.echo(f"interrupted: {len(result.unscanned)} stocks were not scanned", err=True)
             leave(130)
+    if wanted and not result.total_scanned:
+        sys.exit(1)
 
 
 def _universe(asked: KISBroker, codes: tuple[str, ...], codes_from: Path | None, stocks: int) -> list[str]:
@@ -169,7 +171,12 @@ def _show(result: ScanResult, figures: dict[str, object]) -> None:
     for code, error in result.failures.items():
         click.echo(f"failed: {code}: {error}", err=True)
     print(
-        f"{figures['stocks']} stocks, {len(result.failures)} failed, {figures['calls']} calls "
+        f"{_told_stocks(result, figures)}, {len(result.failures)} failed, {figures['calls']} calls "
         f"in {figures['seconds']:.2f} s = {figures['calls_per_second']:.2f} a second, "
         f"at most {figures['most_calls_in_any_second']} in any second, EGW00201: {figures['egw00201']}"
     )
+
+
+def _told_stocks(result: ScanResult, figures: dict[str, object]) -> str:
+    wanted = figures["stocks"]
+    return f"{result.total_scanned} of {wanted} stocks" if result.cancelled else f"{wanted} stocks"

@@ -6,6 +6,7 @@ This room changes when the simulator is started in another way.
 from __future__ import annotations
 
 import threading
+from math import inf
 
 import click
 
@@ -39,9 +40,9 @@ def command(
     """Run the KIS simulator on this machine until Ctrl-C."""
     from kis_sync.sim import Simulator
 
-    if limit is not None and limit <= 0:
+    if limit is not None and not 0 < limit < inf:
         raise click.UsageError("--limit must be above 0")
-    if min(latency, jitter) < 0:
+    if not (0 <= latency < inf and 0 <= jitter < inf):
         raise click.UsageError("--latency and --jitter must be seconds of at least 0")
     simulator = Simulator(
         port=port, mode=mode, limit=limit, window=window, latency=latency, jitter=jitter, seed=seed  # type: ignore[arg-type]

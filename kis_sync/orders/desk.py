@@ -22,6 +22,7 @@ class OrderDesk:
     def __init__(self, caller: Asker) -> None:
         self._caller = caller
         self._lock = threading.Lock()
+        self._asking: dict[str, threading.Lock] = {}
         self._facts: dict[str, tuple[date, PriceFacts]] = {}
 
     def place(self, request: OrderRequest) -> Order:
@@ -41,7 +42,10 @@ class OrderDesk:
         known = self._facts.get(code)
         if known is not None and known[0] == today:
             return known[1]
-        facts = PriceFacts.of(get_price(self._caller, code))
         with self._lock:
-            self._facts[code] = (today, facts)
-        return facts
+            asking = self._asking.setdefault(code, threading.Lock())
+        with asking:  # one thread asks, the others of the same stock wait for its answer
+            known = self._facts.get(code)
+            if known is None or known[0] != today:
+                known = self._facts[code] = (today, PriceFacts.of(get_price(self._caller, code)))
+            return known[1]

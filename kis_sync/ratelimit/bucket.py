@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import NamedTuple
 from weakref import WeakSet
 
-from kis_sync.clock import Clock, SystemClock
+from kis_sync.clock import Clock, default_clock
 from kis_sync.errors import BrokerClosedError, RateLimitError
 from kis_sync.ratelimit.slots import SlotTable
 
@@ -125,7 +125,7 @@ class TokenBucket:
     """
 
     def __init__(self, rate: float, *, burst: int | None = None, clock: Clock | None = None) -> None:
-        self._clock: Clock = SystemClock() if clock is None else clock
+        self._clock: Clock = default_clock() if clock is None else clock
         self._now = self._clock.monotonic
         self._table = SlotTable(rate, burst)
         self._lock = threading.RLock()

@@ -51,7 +51,7 @@ class SlotTable:
     )
 
     def __init__(self, rate: float, burst: int | None) -> None:
-        if burst is not None and burst < 1:
+        if burst is not None and not (isinstance(burst, int) and burst >= 1):
             raise ConfigurationError(f"burst is the number of calls that may leave at once, not {burst!r}")
         slots, window = _shape(rate)
         self.rate = rate
@@ -171,7 +171,7 @@ class SlotTable:
 
 def _shape(rate: float) -> tuple[int, float]:
     """Slots and window of a rate: whole slots, the window in the seconds that they take at that rate."""
-    if not (isfinite(rate) and rate > 0):
+    if not (isinstance(rate, (int, float)) and isfinite(rate) and rate > 0):
         raise ConfigurationError(f"a rate is a positive number of calls a second, not {rate!r}")
     slots = max(1, floor(rate))
     return slots, slots / rate

@@ -11,7 +11,6 @@ steps. This room changes when scanning is spread over threads in another way.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
@@ -22,7 +21,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_WINDOWS_SLICE = 0.1  # on Windows a blocked wait does not see Ctrl-C until it returns
+_SLICE = 0.1
+"""Seconds that the calling thread waits at a time. On Windows a blocked wait does not see Ctrl-C until it
+returns; elsewhere one that strikes in the instant before the wait begins would be seen only after it."""
 _NOT_STOPPED: Callable[[], bool] = bool
 _is_stopped: ContextVar[Callable[[], bool]] = ContextVar("kis_sync_scan_is_stopped", default=_NOT_STOPPED)
 
@@ -104,12 +105,11 @@ class Work(Generic[T]):
         return code, outcome
 
     def _wait(self) -> tuple[str, T | BaseException]:
-        while sys.platform == "win32":
+        while True:
             try:
-                return self._done.get(timeout=_WINDOWS_SLICE)
+                return self._done.get(timeout=_SLICE)
             except Empty:
                 continue
-        return self._done.get()
 
     def _run(self, code: str) -> T | BaseException:
         """In a worker: the outcome of one code, or ``CancelledError`` as soon as the work is stopped."""

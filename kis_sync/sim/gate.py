@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from kis_sync.clock import Clock, SystemClock
@@ -36,7 +37,7 @@ class Gate:
         *,
         refused_calls_count: bool = False,
     ) -> None:
-        if limit <= 0:
+        if not 0 < limit < inf:
             raise ValueError(f"limit must be above 0 calls a second, not {limit}")
         if window not in ("sliding", "fixed"):
             raise ValueError(f"window must be 'sliding' or 'fixed', not {window!r}")

@@ -6,6 +6,7 @@ This room changes when delays follow another law.
 from __future__ import annotations
 
 import random
+from math import inf
 
 from kis_sync.clock import Clock
 
@@ -25,7 +26,7 @@ class Network:
         seed: int = 1,
     ) -> None:
         share, mean = tail or (0.0, 0.0)
-        if latency < 0 or jitter < 0 or mean < 0 or not 0 <= share <= 1:
+        if not all(0 <= seconds < inf for seconds in (latency, jitter, mean)) or not 0 <= share <= 1:
             raise ValueError("latency, jitter and tail must be times of 0 seconds or more, a share 0 to 1")
         self.latency = latency
         self.jitter = jitter

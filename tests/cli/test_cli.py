@@ -82,6 +82,11 @@ class TestScan:
         assert list(figures["failures"]) == ["5930"]
         assert [each["stock_code"] for each in figures["results"]] == ["005930"]
 
+    def test_a_scan_in_which_all_fail_has_failed(self, tmp_path: Path) -> None:
+        done = kis_sync("scan", "5930", "--sim", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "1 stocks, 1 failed" in done.stdout
+
     def test_codes_from_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "codes.txt").write_text("﻿005930  # 삼성전자\n\n000660\n005930\n", encoding="utf-8")
         done = kis_sync("scan", "--codes-from", "codes.txt", "--sim", "--json", cwd=tmp_path)
@@ -208,7 +213,7 @@ class TestErrors:
     )
     def test_wrong_use_is_2(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         assert run(arguments) == 2
-        assert "Error:" in capsys.readouterr().err
+        assert capsys.readouterr().err.startswith("error: ")
 
 
 @pytest.mark.parametrize("encoding", ["cp949", "ascii"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -336,3 +337,15 @@ def test_a_slot_under_which_nothing_was_sent_is_free_at_once() -> None:
         pass
     slot.unused()  # too late: its call has ended
     assert bucket.stats.cooling == 1
+
+
+@pytest.mark.parametrize("rate", ["3", None, float("nan")])
+def test_a_rate_that_is_no_number_is_told(rate: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a rate is a positive number"):
+        TokenBucket(rate)
+
+
+@pytest.mark.parametrize("burst", [1.5, "2", 0])
+def test_a_burst_that_is_no_count_is_told(burst: Any) -> None:
+    with pytest.raises(ConfigurationError, match="burst is the number of calls"):
+        TokenBucket(3, burst=burst)

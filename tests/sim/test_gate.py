@@ -124,3 +124,9 @@ def test_a_limit_must_be_positive(limit: int) -> None:
 def test_a_window_must_be_known() -> None:
     with pytest.raises(ValueError, match="sliding"):
         Gate(1, "rolling")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
+def test_a_limit_that_is_none_is_refused(limit: float) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        Gate(limit)
