@@ -43,16 +43,20 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without an account: kis-sync scan --sim",
 )
 @click.version_option(__version__, prog_name="kis-sync")
-def group() -> None:
+@click.pass_context
+def group(context: click.Context) -> None:
     """KIS (한국투자증권) from the command line: quotes, balance, market scans, and a simulator.
 
     Keys come from KIS_APP_KEY, KIS_APP_SECRET, KIS_ACCOUNT_NO and MODE (paper or live), or from a .env
     file here. With --sim every command runs on an embedded simulator and needs none of them.
     """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:

@@ -232,6 +232,14 @@ def test_any_console_can_show_it(encoding: str, tmp_path: Path) -> None:
     assert ("삼성전자" in done.stdout) is (encoding == "cp949")
 
 
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Usage: kis-sync")
+    assert "kis-sync scan --sim" in shown.out
+    assert shown.err == ""
+
+
 def test_help_tells_of_every_command() -> None:
     told = CliRunner().invoke(group, ["--help"]).output
     for name in ("scan", "sim", "price", "order-book", "balance", "--sim"):
