@@ -25,6 +25,7 @@ from kis_sync.traffic import Traffic
 from kis_sync.transport import Lanes, Transport
 
 if TYPE_CHECKING:
+    from kis_sync.api.any_endpoint import call
     from kis_sync.api.domestic_stock.balance import get_balance
     from kis_sync.api.domestic_stock.cash_order import Order
     from kis_sync.api.domestic_stock.daily_chart import get_daily_chart
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kis_sync.orders.desk import OrderDesk
     from kis_sync.sim import Simulator
 else:
+    call = OnFirstUse("kis_sync.api.any_endpoint", "call")
     get_balance = OnFirstUse("kis_sync.api.domestic_stock.balance", "get_balance")
     get_daily_chart = OnFirstUse("kis_sync.api.domestic_stock.daily_chart", "get_daily_chart")
     get_minute_chart = OnFirstUse("kis_sync.api.domestic_stock.minute_chart", "get_minute_chart")
@@ -105,6 +107,9 @@ class KISBroker:
         broker._owns_simulator = own
         return broker
 
+    # any API that KIS documents
+    call = call
+
     # quotes
     get_price = get_price
     get_order_book = get_order_book
@@ -156,13 +161,13 @@ class KISBroker:
         """Raise ``ConfigurationError`` for live orders without their opt-in."""
         self._caller.check_orders_allowed()
 
-    def ask(self, call: Call) -> Envelope:
+    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
         """The answer to one call, or the error that it stands for."""
-        return self._caller.ask(call)
+        return self._caller.ask(call, strict=strict)
 
-    def ask_pages(self, call: Call) -> list[Envelope]:
-        """Every page of the answer, read to the end, or an error."""
-        return self._caller.ask_pages(call)
+    def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
+        """Every page of the answer, read to the end, or an error; with ``most`` so many at most."""
+        return self._caller.ask_pages(call, most=most, strict=strict)
 
     def now(self) -> datetime:
         """The present in KST, by the server's clock where that is seen to differ from ours."""

@@ -14,17 +14,25 @@ from datetime import datetime, timedelta
 from kis_sync import paging
 from kis_sync.auth import AccessToken
 from kis_sync.auth.hashkey import read_hashkey
-from kis_sync.catalog import Call, Effect, Mode, endpoint
+from kis_sync.catalog import Call, Effect, Endpoint, Mode, endpoint
 from kis_sync.catalog.check import checked
 from kis_sync.clock import Clock
 from kis_sync.envelope import Envelope
-from kis_sync.errors import AccessTokenError, ConfigurationError, KISError, OrderUncertainError, Reach
+from kis_sync.errors import (
+    AccessTokenError,
+    ConfigurationError,
+    KISError,
+    OrderUncertainError,
+    Reach,
+    ServerError,
+)
 from kis_sync.retries import order_is_worth_it, read_is_worth_it
 from kis_sync.settings import Account, Settings
 from kis_sync.transport import Transport, json_body
 
 _log = logging.getLogger("kis_sync")
 _CONTENT_TYPE = "application/json; charset=utf-8"
+_OAUTH = "/oauth2/"
 _SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and its answer took a while to come
 
 
@@ -70,12 +78,10 @@ class Caller:
         """
         # Both of these raise before anything is sent.
         tr_id = call.endpoint.tr_id(self.mode, call.variant)
-        call = Call(
-            call.endpoint,
-            checked(call.endpoint, call.params, strict=strict),
-            call.variant,
-            call.tr_cont,
-        )
+        params = checked(call.endpoint, {**self._own_fields(call.endpoint), **call.params}, strict=strict)
+        call = Call(call.endpoint, params, call.variant, call.tr_cont)
+        if not tr_id:
+            return self._ask_without_access_token(call)
         if call.endpoint.effect is Effect.ORDER:
             return self._ask_order(call, tr_id)
         return self._settings.retry.run(
@@ -85,9 +91,9 @@ class Caller:
             on_wait=self._tell,
         )
 
-    def ask_pages(self, call: Call) -> list[Envelope]:
-        """Every page of the answer, read to the end, or an error."""
-        return paging.read_pages(self.ask, call)
+    def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
+        """Every page of the answer, read to the end, or an error; with ``most`` so many at most."""
+        return paging.read_pages(lambda page: self.ask(page, strict=strict), call, most)
 
     def revoke_access_token(self) -> None:
         """Revoke the access token, at hand or on disk, at the server and forget it; without one, nothing.
@@ -98,7 +104,7 @@ class Caller:
         if value is None:
             return
         with contextlib.suppress(AccessTokenError):  # the server knows it no more, as is wished
-            self._send_keys("oauth2.revokeP", {"token": value})
+            self._ask_own("oauth2.revokeP", {"token": value})
         self._access_token.forget(value)
 
     def close(self) -> None:
@@ -110,12 +116,15 @@ class Caller:
         body = json_body(call.params)
         extra = {"hashkey": self._hashkey(body)} if self._settings.use_hashkey else {}
         try:
-            return self._settings.retry.run(
+            envelope = self._settings.retry.run(
                 lambda: self._authorised(call, tr_id, body, extra),
                 clock=self._clock,
                 worth_it=order_is_worth_it,
                 on_wait=self._tell,
             )
+            if "rt_cd" not in envelope.body:
+                raise ServerError("the answer does not say whether the order was taken")
+            return envelope
         except KISError as error:
             if error.reach is not Reach.MAYBE_EXECUTED:
                 raise
@@ -130,7 +139,7 @@ class Caller:
     def _hashkey(self, body: bytes) -> str:
         """The hash key of an order's body: one more call, under a slot of its own."""
         with _before_the_call():
-            return read_hashkey(self._ask_plainly(Call(endpoint("hashkey"), {}), self._keys(), body))
+            return read_hashkey(self._ask_without_access_token(Call(endpoint("hashkey"), {}), body))
 
     def _authorised(self, call: Call, tr_id: str, body: bytes | None, extra: dict[str, str]) -> Envelope:
         """One exchange under a valid access token; once more if the server no longer knew that one."""
@@ -178,18 +187,32 @@ class Caller:
         }
 
     def _issue(self) -> Envelope:
-        return self._send_keys("oauth2.tokenP", {"grant_type": "client_credentials"})
+        return self._ask_own("oauth2.tokenP", {})
 
-    def _send_keys(self, name: str, fields: Mapping[str, str]) -> Envelope:
-        """An exchange of an OAuth path, whose body carries the keys."""
-        keys = {"appkey": self._settings.app_key, "appsecret": self._settings.app_secret}
-        body = json_body({**fields, **keys})
-        return self._ask_plainly(Call(endpoint(name), {}), {"content-type": _CONTENT_TYPE}, body)
+    def _ask_own(self, name: str, fields: Mapping[str, str]) -> Envelope:
+        """A call that nobody but this client asks for."""
+        known = endpoint(name)
+        return self._ask_without_access_token(Call(known, {**self._own_fields(known), **fields}))
 
-    def _ask_plainly(self, call: Call, headers: Mapping[str, str], body: bytes) -> Envelope:
-        """An exchange without an access token."""
+    def _own_fields(self, known: Endpoint) -> dict[str, str]:
+        """The fields of a call that the settings know and nobody needs to give: the keys, on OAuth paths."""
+        if not known.path.startswith(_OAUTH):
+            return {}
+        keys = {
+            "grant_type": "client_credentials",
+            "appkey": self._settings.app_key,
+            "appsecret": self._settings.app_secret,
+            "secretkey": self._settings.app_secret,
+        }
+        return {each.name: keys[each.name] for each in known.params if each.name in keys}
+
+    def _ask_without_access_token(self, call: Call, body: bytes | None = None) -> Envelope:
+        """An exchange that needs the keys only: in its body on OAuth paths, elsewhere in the headers."""
+        in_body = call.endpoint.path.startswith(_OAUTH)
+        headers = {"content-type": _CONTENT_TYPE} if in_body else self._keys()
+        sent = json_body(call.params) if body is None else body
         return self._settings.retry.run(
-            lambda: self._transport.send(call, lambda: headers, body),
+            lambda: self._transport.send(call, lambda: headers, sent),
             clock=self._clock,
             worth_it=read_is_worth_it,
             on_wait=self._tell,

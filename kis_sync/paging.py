@@ -14,34 +14,36 @@ from kis_sync.errors import ServerError, StaleCursorError
 _RESTARTS = 2  # an account that changes under the reading settles; KIS has also refused a page for ever
 _MOST_PAGES = 1_000
 
-Cursor = tuple[str, str]
+Cursor = tuple[str, ...]
 
 
-def read_pages(ask: Callable[[Call], Envelope], call: Call) -> list[Envelope]:
-    """Every page in order.
+def read_pages(ask: Callable[[Call], Envelope], call: Call, most: int | None = None) -> list[Envelope]:
+    """Every page in order; with ``most`` so many at most.
 
     When the server has lost the page (its rows changed meanwhile), reading starts again, a few times.
     ``StaleCursorError`` if that goes on, ``ServerError`` when the pages lead nowhere.
     """
     for _ in range(_RESTARTS):
         try:
-            return _read_once(ask, call)
+            return _read_once(ask, call, most)
         except StaleCursorError:
             continue
-    return _read_once(ask, call)
+    return _read_once(ask, call, most)
 
 
-def _read_once(ask: Callable[[Call], Envelope], call: Call) -> list[Envelope]:
+def _read_once(ask: Callable[[Call], Envelope], call: Call, most: int | None) -> list[Envelope]:
     pages: list[Envelope] = []
     seen: set[Cursor] = set()
     asked = call
     while True:
         envelope = ask(asked)
+        is_repeated = bool(pages) and envelope.body == pages[-1].body
         pages.append(envelope)
-        if not envelope.has_more:
+        if not envelope.has_more or len(pages) == most:
             return pages
         cursor = _cursor(envelope, call)
-        if not cursor[1].strip() or cursor in seen or len(pages) >= _MOST_PAGES:
+        leads_on = _leads_on(cursor, seen) if call.endpoint.cursor else call.endpoint.continues
+        if not leads_on or is_repeated or len(pages) >= _MOST_PAGES:
             raise ServerError(
                 f"the server says that more pages follow, but page {len(pages)} does not lead to them",
                 endpoint=call.endpoint.name,
@@ -50,18 +52,19 @@ def _read_once(ask: Callable[[Call], Envelope], call: Call) -> list[Envelope]:
         asked = Call(call.endpoint, _continued(call, cursor), call.variant, "N")
 
 
-def _names(call: Call) -> tuple[str, str]:
-    length = call.endpoint.cursor or ""
-    return f"CTX_AREA_FK{length}", f"CTX_AREA_NK{length}"
+def _leads_on(cursor: Cursor, seen: set[Cursor]) -> bool:
+    """Whether the keys name a page that was not read yet; the last of them is the one that moves."""
+    return bool(cursor[-1].strip()) and cursor not in seen
 
 
 def _cursor(envelope: Envelope, call: Call) -> Cursor:
     """The keys of the next page, exactly as they came, padding included."""
-    values = [envelope.body.get(name.lower(), envelope.body.get(name, "")) for name in _names(call)]
+    values = [envelope.body.get(name.lower(), envelope.body.get(name, "")) for name in call.endpoint.cursor]
     if not all(isinstance(value, str) for value in values):
         raise ServerError("the answer's paging keys are not text", endpoint=call.endpoint.name)
-    return str(values[0]), str(values[1])
+    return tuple(map(str, values))
 
 
-def _continued(call: Call, cursor: Cursor) -> dict[str, str]:
-    return {**call.params, **dict(zip(_names(call), cursor, strict=True))}
+def _continued(call: Call, cursor: Cursor) -> dict[str, object]:
+    keys = dict(zip(call.endpoint.cursor, cursor, strict=True))
+    return {name: value for name, value in call.params.items() if name.upper() not in keys} | keys

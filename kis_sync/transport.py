@@ -266,6 +266,6 @@ def _came_from(error: BaseException, kind: type[BaseException]) -> bool:
     return False
 
 
-def json_body(params: Mapping[str, str]) -> bytes:
+def json_body(params: Mapping[str, object]) -> bytes:
     """The body of a POST, byte for byte the same for its hash key and for the order."""
     return json.dumps(dict(params), ensure_ascii=False).encode()

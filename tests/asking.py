@@ -32,7 +32,7 @@ class StubAsker:
     def now(self) -> datetime:
         return self._now
 
-    def ask(self, call: Call) -> Envelope:
+    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
         self.calls.append(call)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         body: Any = dict(answer(call) if callable(answer) else answer)
@@ -40,8 +40,8 @@ class StubAsker:
         content = json.dumps(body).encode()
         return opened(call.endpoint.name, 200, content, tr_cont=tr_cont, date="Tue, 24 Nov 2026 01:30:20 GMT")
 
-    def ask_pages(self, call: Call) -> list[Envelope]:
-        return paging.read_pages(self.ask, call)
+    def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
+        return paging.read_pages(lambda page: self.ask(page, strict=strict), call, most)
 
 
 def ok(**outputs: object) -> dict[str, object]:

@@ -34,10 +34,10 @@ class Asker(Protocol):
         """The present at the server, as well as it is known, in KST."""
         ...
 
-    def ask(self, call: Call) -> Envelope:
+    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
         """The answer to one call, or the error that it stands for."""
         ...
 
-    def ask_pages(self, call: Call) -> list[Envelope]:
-        """Every page of the answer, read to the end, or an error."""
+    def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
+        """Every page of the answer, read to the end, or an error; with ``most`` so many at most."""
         ...

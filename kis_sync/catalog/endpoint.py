@@ -32,7 +32,10 @@ _NONE: Mapping[str, tuple[str | None, str | None]] = MappingProxyType({})
 
 
 class Parameter(NamedTuple):
-    """One documented request field; ``blank`` means that KIS takes it empty."""
+    """One documented request field; ``blank`` means that KIS takes it empty.
+
+    ``length`` is the most letters that fit, 0 where the documents do not say.
+    """
 
     name: str
     length: int
@@ -45,9 +48,12 @@ class Endpoint(NamedTuple):
 
     ``tr_ids`` gives, for each variant (``""`` where there is one only), the live and the paper TR id;
     ``old_tr_ids`` the earlier ids that KIS still takes. ``outputs`` tells the shape of each output
-    (``object`` or ``list``). ``cursor`` is the length of the paging keys, ``None`` without paging.
-    ``ledger`` says that the call counts against the limit of account calls too, ``slow`` that it must be
-    asked more seldom than that, ``apart`` that it counts against a limit of its own and no other.
+    (``object`` or ``list``). ``cursor`` names the request fields that carry the keys of the next page, FK
+    before NK (the answer gives them in lower case); it is empty without such keys. ``continues`` says that
+    an answer without such keys goes on all the same: the header ``tr_cont`` N with the same fields gives the
+    next rows. ``free_body`` says that any fields are taken, as text. ``ledger`` says that the call counts
+    against the limit of account calls too, ``slow`` that it must be asked more seldom than that, ``apart``
+    that it counts against a limit of its own and no other.
     """
 
     name: str
@@ -57,11 +63,13 @@ class Endpoint(NamedTuple):
     params: tuple[Parameter, ...]
     outputs: Mapping[str, str]
     old_tr_ids: Mapping[str, tuple[str | None, str | None]] = _NONE
-    cursor: str | None = None
+    cursor: tuple[str, ...] = ()
     effect: Effect = Effect.READ
     ledger: bool = False
     slow: bool = False
     apart: bool = False
+    continues: bool = False
+    free_body: bool = False
 
     def tr_id(self, mode: Mode, variant: str = "") -> str:
         """The TR id to send; ``NotOnPaperError`` where only live has one."""
@@ -80,10 +88,13 @@ class Endpoint(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One request that somebody wants: an endpoint, its variant and the values of its fields."""
+    """One request that somebody wants: an endpoint, its variant and the values of its fields.
+
+    The values are as somebody gave them until they were checked; after that they are text.
+    """
 
     endpoint: Endpoint
-    params: Mapping[str, str]
+    params: Mapping[str, object]
     variant: str = ""
     tr_cont: str = ""
 

@@ -7,7 +7,7 @@ corrects them, each correction with its evidence. This room changes when the for
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -27,10 +27,37 @@ def _extras() -> dict[str, Any]:
     return _data("extras.json")
 
 
+class _Endpoints(Mapping[str, Endpoint]):
+    """The records by name; an ``Endpoint`` is made when it is looked up, and kept."""
+
+    def __init__(self, records: Mapping[str, dict[str, Any]]) -> None:
+        self._records = records
+        self._made: dict[str, Endpoint] = {}
+
+    def __getitem__(self, name: str) -> Endpoint:
+        made = self._made.get(name)
+        # Two threads may both make it; setdefault lets one of the two be kept.
+        return self._made.setdefault(name, _endpoint(name, self._records[name])) if made is None else made
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._records
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+@cache
+def _records() -> dict[str, dict[str, Any]]:
+    return _data("endpoints.json")
+
+
 @cache
 def endpoints() -> Mapping[str, Endpoint]:
-    """Every endpoint by its full name."""
-    return {name: _endpoint(name, record) for name, record in _data("endpoints.json").items()}
+    """Every endpoint by its full name, each made when it is looked up."""
+    return _Endpoints(_records())
 
 
 def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
@@ -47,11 +74,13 @@ def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
             for field, length, flag, *values in record.get("params", ())
         ),
         outputs=record.get("outputs", {}) | correction.get("outputs", {}),
-        cursor=record.get("cursor"),
+        cursor=tuple(record.get("cursor", ())),
         effect=Effect(record.get("effect", "read")),
         ledger=record.get("ledger", False),
         slow=correction.get("slow", False),
         apart=correction.get("apart", False),
+        continues=record.get("continues", False),
+        free_body=record.get("free_body", False),
     )
 
 
@@ -68,22 +97,28 @@ def endpoint(name: str) -> Endpoint:
         return known[candidates[0]]
     if candidates:
         raise InvalidRequestError(f"{name!r} is ambiguous: say {' or '.join(candidates)}")
+    raise InvalidRequestError(f"no API is named {name!r}{_nearest(name, known)}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # only for a name that is wrong
 
-    bare = {full.rpartition(".")[2]: full for full in known}
-    near = get_close_matches(name, [*known, *bare], n=3)
-    hint = f"; did you mean {' or '.join(bare.get(each, each) for each in near)}?" if near else ""
-    raise InvalidRequestError(f"no API is named {name!r}{hint}")
+    meant: dict[str, list[str]] = {full: [full] for full in known}
+    for full in known:
+        meant.setdefault(full.rpartition(".")[2], []).append(full)
+    near = {full: None for found in get_close_matches(name, meant, n=3) for full in meant[found]}
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 @cache
-def _by_path() -> Mapping[str, Endpoint]:
-    return {each.path: each for each in endpoints().values()}
+def _by_path() -> Mapping[str, str]:
+    return {record["path"]: name for name, record in _records().items()}
 
 
 def find(path: str) -> Endpoint | None:
     """The endpoint at that path, if the catalogue has one."""
-    return _by_path().get(path)
+    name = _by_path().get(path)
+    return None if name is None else endpoints()[name]
 
 
 @cache

@@ -129,8 +129,8 @@ def daily_answer(newest: date, count: int) -> dict[str, object]:
 class TestDailyChart:
     def test_reads_page_after_page_until_the_start(self) -> None:
         def answer(call: Call) -> dict[str, object]:
-            first = datetime.strptime(call.params["FID_INPUT_DATE_1"], "%Y%m%d").date()
-            last = datetime.strptime(call.params["FID_INPUT_DATE_2"], "%Y%m%d").date()
+            first = datetime.strptime(str(call.params["FID_INPUT_DATE_1"]), "%Y%m%d").date()
+            last = datetime.strptime(str(call.params["FID_INPUT_DATE_2"]), "%Y%m%d").date()
             return daily_answer(last, min(FULL_PAGE, (last - first).days + 1))
 
         asker = StubAsker(answer)

@@ -129,23 +129,24 @@ class StubMarket:
     def now(self) -> datetime:
         return self.local_time or self.server_time
 
-    def ask_pages(self, call: Call) -> list[Envelope]:
+    def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
         raise AssertionError("a scan reads no pages")
 
     def get_price(self, code: str) -> Status:
         stock = self._asked("status", code, "")
         return Status(stock.halted)
 
-    def ask(self, call: Call) -> Envelope:
-        code = call.params["FID_INPUT_ISCD"]
-        self.divisions.add(call.params["FID_COND_MRKT_DIV_CODE"])
+    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
+        asked = {name: str(value) for name, value in call.params.items()}
+        code = asked["FID_INPUT_ISCD"]
+        self.divisions.add(asked["FID_COND_MRKT_DIV_CODE"])
         if call.endpoint.name.endswith("inquire_time_itemchartprice"):
-            hour = call.params["FID_INPUT_HOUR_1"]
-            assert call.params["FID_PW_DATA_INCU_YN"] == "N"
+            hour = asked["FID_INPUT_HOUR_1"]
+            assert asked["FID_PW_DATA_INCU_YN"] == "N"
             return self._envelope(call, self._minute_body(self._asked("minute", code, hour), hour))
-        start, end = call.params["FID_INPUT_DATE_1"], call.params["FID_INPUT_DATE_2"]
-        assert call.params["FID_ORG_ADJ_PRC"] == "0"
-        assert call.params["FID_PERIOD_DIV_CODE"] == "D"
+        start, end = asked["FID_INPUT_DATE_1"], asked["FID_INPUT_DATE_2"]
+        assert asked["FID_ORG_ADJ_PRC"] == "0"
+        assert asked["FID_PERIOD_DIV_CODE"] == "D"
         return self._envelope(call, _daily_body(self._asked("daily", code, f"{start}-{end}"), start, end))
 
     def count(self, kind: str) -> int:

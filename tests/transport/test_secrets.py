@@ -196,7 +196,7 @@ def test_a_refusal_by_us_does_not_tell_them() -> None:
     with FakeKIS() as kis, kis.broker() as broker:
         params = {"CANO": NUMBER, "ACNT_PRDT_CD": "01", "nonsense": SECRET}
         with pytest.raises(KISError) as caught:
-            broker.ask(Call(endpoint("inquire_balance"), params))
+            broker.ask(Call(endpoint("domestic_stock.inquire_balance"), params))
         assert told_secrets(everything_told(caught.value), SECRET) == []
 
 
