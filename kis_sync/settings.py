@@ -27,6 +27,7 @@ _HOSTS = {urlsplit(url).hostname: (mode, url) for mode, url in _SERVERS.items()}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ACCOUNT = re.compile(r"([0-9]{8})-?([0-9]{2})")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
+_USUAL_ENV_FILE = ".env"
 _LONGEST_TIMEOUT = 600.0  # seconds
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
@@ -83,13 +84,16 @@ class Settings:
         faults = list(_faults(self))
         if faults:
             raise ConfigurationError("; ".join(faults))
-        object.__setattr__(self, "mode", Mode(self.mode))
+        object.__setattr__(self, "mode", _mode(self.mode))
 
     @classmethod
-    def from_env(cls, env_file: str | os.PathLike[str] | None = ".env", **overrides: object) -> Settings:
+    def from_env(
+        cls, env_file: str | os.PathLike[str] | None = _USUAL_ENV_FILE, **overrides: object
+    ) -> Settings:
         """Settings from ``KIS_APP_KEY``, ``KIS_APP_SECRET``, ``KIS_ACCOUNT_NO``, ``MODE`` and the rest.
 
-        The environment wins over ``env_file`` (skipped where absent), a keyword over both.
+        The environment wins over ``env_file``, a keyword over both. An absent ``.env`` is skipped;
+        a file of another name must be there.
         """
         variables = _read_env_file(env_file) | {name: value for name, value in os.environ.items() if value}
         values: dict[str, object] = {"app_key": "", "app_secret": ""}
@@ -174,12 +178,17 @@ def _faults(settings: Settings) -> list[str]:
     account = settings.account_no
     if account and (not isinstance(account, str) or not _ACCOUNT.fullmatch(account.strip())):
         faults.append("account_no (KIS_ACCOUNT_NO) must be eight digits and two, such as 12345678-01")
-    mode = next((each for each in Mode if each == settings.mode), None)
+    mode = _mode(settings.mode)
     if mode is None:
         faults.append(f"mode (MODE) must be 'paper' or 'live', not {settings.mode!r}")
     faults += _server_faults(settings.base_url, mode)
     faults += _rate_faults(settings, mode)
     return faults + _other_faults(settings)
+
+
+def _mode(value: object) -> Mode | None:
+    """The mode, in whatever case it is written."""
+    return next((each for each in Mode if isinstance(value, str) and each.value == value.lower()), None)
 
 
 def _other_faults(settings: Settings) -> list[str]:
@@ -274,8 +283,12 @@ def _is_positive(value: object) -> bool:
 
 
 def _read_env_file(env_file: str | os.PathLike[str] | None) -> dict[str, str]:
-    if env_file is None or not os.path.isfile(env_file):  # noqa: PTH113  (never raises)
+    if env_file is None:
         return {}
+    if not os.path.isfile(env_file):  # noqa: PTH113  (never raises)
+        if os.path.basename(env_file) == _USUAL_ENV_FILE:  # noqa: PTH119  (takes text of any kind)
+            return {}
+        raise ConfigurationError(f"the settings file {os.fspath(env_file)!r} is not there, or is no file")
     from dotenv import dotenv_values  # imported where used: keeps `import kis_sync` cheap
 
     try:

@@ -62,6 +62,7 @@ class TestForms:
         assert (made.allow_live_orders, made.use_hashkey, made.store_access_token) == (False, True, True)
         live = make(mode="live")
         assert (live.mode, live.server) == (Mode.LIVE, "https://openapi.koreainvestment.com:9443")
+        assert make(mode="Live").mode is Mode.LIVE
         assert live.calls_per_second == 18
 
     @pytest.mark.parametrize("text", ["12345678-01", "1234567801", " 12345678-01 "])
@@ -94,7 +95,7 @@ class TestForms:
         assert "app_key (KIS_APP_KEY)" in faults_of(app_key=wrong)[0]
         assert "app_secret (KIS_APP_SECRET)" in faults_of(app_secret=wrong)[0]
 
-    @pytest.mark.parametrize("wrong", ["real", "Live", "", None, 1])
+    @pytest.mark.parametrize("wrong", ["real", "Lives", "", None, 1])
     def test_modes(self, wrong: object) -> None:
         assert "mode (MODE) must be 'paper' or 'live'" in faults_of(mode=wrong)[0]
 
@@ -355,9 +356,16 @@ class TestFile:
         Settings.from_env()
         assert dict(os.environ) == before
 
-    @pytest.mark.parametrize("absent", ["none.env", ".", "x" * 5_000, "no/such/folder/.env"])
-    def test_one_that_is_not_there_is_skipped(self, monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
+    @pytest.mark.parametrize("absent", [".env", "no/such/folder/.env"])
+    def test_a_usual_one_that_is_not_there_is_skipped(
+        self, monkeypatch: pytest.MonkeyPatch, absent: str
+    ) -> None:
         assert from_env(monkeypatch, {}, env_file=absent).app_key == KEY
+
+    @pytest.mark.parametrize("absent", ["typo.env", ".", "x" * 5_000])
+    def test_any_other_must_be_there(self, monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
+        with pytest.raises(ConfigurationError, match="is not there, or is no file"):
+            from_env(monkeypatch, {}, env_file=absent)
 
     @pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
     def test_in_another_encoding_it_is_a_clear_fault(self, tmp_path: Path, encoding: str) -> None:

@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from math import isfinite
-from typing import Protocol, cast
+from typing import Protocol, TypeGuard, cast
 
 from kis_sync.api.domestic_stock.stock_code import checked_code
 from kis_sync.clock import KST, Clock, SystemClock
-from kis_sync.errors import ServerError
+from kis_sync.errors import AuthenticationError, ConfigurationError, Reach, ServerError
 from kis_sync.scanner.alignment import SessionOf, VolumeAdjust
 from kis_sync.scanner.history import ChartSource, History, SnapshotSource
 from kis_sync.scanner.result import ScanResult
@@ -155,7 +155,8 @@ class MarketScanner:
     ) -> ScanResult:
         """The ranked result of many stocks; a single argument is their codes.
 
-        A stock that fails is in ``failures`` with its exception, and the scan goes on. Ctrl-C cancels what
+        A stock that fails is in ``failures`` with its exception, and the scan goes on; but wrong keys or
+        settings end it at once with ``AuthenticationError`` or ``ConfigurationError``. Ctrl-C cancels what
         is left and returns what is done, with ``cancelled=True``, without waiting for a call in flight; a
         second Ctrl-C raises ``KeyboardInterrupt``. The same data give the same result for any number of
         workers and any order of codes.
@@ -211,6 +212,8 @@ class MarketScanner:
             outcomes[code] = outcome
             if self._progress is not None:
                 self._progress(len(outcomes), len(codes), code, outcome)
+            if _concerns_every_stock(outcome):
+                raise outcome
             yield code, outcome
 
     def _measure(self, code: str) -> VolatilityMetrics:
@@ -244,6 +247,12 @@ class MarketScanner:
             started_at=started_at,
             mode=self.mode,
         )
+
+
+def _concerns_every_stock(outcome: Outcome) -> TypeGuard[Exception]:
+    """Whether no other stock can do better: the keys or the settings are wrong."""
+    refused = isinstance(outcome, AuthenticationError) and outcome.reach is Reach.REFUSED
+    return refused or isinstance(outcome, ConfigurationError)
 
 
 def _check_mode(mode: str) -> None:

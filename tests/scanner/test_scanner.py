@@ -14,7 +14,15 @@ import pytest
 
 import kis_sync.scanner
 from kis_sync.clock import ManualClock
-from kis_sync.errors import InvalidRequestError, RequestRefusedError, ServerError
+from kis_sync.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidRequestError,
+    KISError,
+    Reach,
+    RequestRefusedError,
+    ServerError,
+)
 from kis_sync.scanner import MarketScanner, ScanResult, Snapshot, VolatilityAnalyzer
 from kis_sync.scanner.universe import distinct_codes
 from kis_sync.scanner.volatility import quote_payload
@@ -30,9 +38,12 @@ class StubHistory:
     def __init__(self, prices: Mapping[str, object] | None = None) -> None:
         self.prices = prices or {}
         self.asked: list[str] = []
+        self.raises: Exception | None = None
 
     def snapshot(self, stock_code: str) -> Snapshot:
         self.asked.append(stock_code)
+        if self.raises is not None:
+            raise self.raises
         price: Any = self.prices.get(stock_code, 101)
         history = {"minute_close": [100] * 15, "volume": [500] * 20, "volume_fraction": 0.5}
         return Snapshot(quote_payload(price, 250), history, at("10:30"), ("no_atr",), f"name of {stock_code}")
@@ -125,6 +136,24 @@ class TestOneStock:
         with pytest.raises(ServerError, match="no usable price"):
             scanner.measure_stock("005930")
         assert list(scanner.scan_market(["005930", "000660"]).failures) == ["005930"]
+
+
+class TestWhatConcernsEveryStock:
+    @pytest.mark.parametrize(
+        "error",
+        [AuthenticationError("wrong key", code="EGW00103"), ConfigurationError("no account")],
+    )
+    def test_ends_the_scan_at_once(self, error: KISError) -> None:
+        history = StubHistory()
+        history.raises = error
+        with pytest.raises(type(error)):
+            scanner_of(history).scan_market(["005930", "000660", "035420"])
+        assert len(history.asked) <= 2  # the second may have begun
+
+    def test_but_not_a_single_refused_access_token_or_an_odd_status(self) -> None:
+        history = StubHistory()
+        history.raises = AuthenticationError("forbidden", http_status=403, reach=Reach.MAYBE_EXECUTED)
+        assert len(scanner_of(history).scan_market(["005930", "000660"]).failures) == 2
 
 
 class TestMarkets:
