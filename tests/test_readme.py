@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +34,27 @@ def test_python_blocks_run(block: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4
+
+
+def commands() -> list[str]:
+    """The commands on the simulator that end by themselves."""
+    found = re.findall(r"^    (kis-sync (?:apis|call) .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) >= 4
+    return found
+
+
+@pytest.mark.parametrize("command", commands() if README.exists() else [])
+def test_commands_run(command: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kis_sync", *shlex.split(command)[1:]],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
 
 
 def test_the_two_commands_are_there() -> None:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from kis_sync.api.asker import Asker
-from kis_sync.catalog import Call, Endpoint, endpoint
+from kis_sync.catalog import Call, Endpoint, endpoint, response_fields
 from kis_sync.envelope import Envelope
 from kis_sync.errors import InvalidRequestError, ServerError
 
-_ACCOUNT_NUMBER, _ACCOUNT_PRODUCT = "CANO", "ACNT_PRDT_CD"
+_ACCOUNT_NUMBER, _ACCOUNT_PRODUCT = FILLED_IN = ("CANO", "ACNT_PRDT_CD")
+"""The fields that come from the settings when a call does not give them."""
+_ENVELOPE = ("rt_cd", "msg_cd", "msg1", "output", "output1", "output2", "output3")
 
 
 class Answer(Mapping[str, object]):
@@ -64,7 +66,8 @@ class Answer(Mapping[str, object]):
         found = lists or outputs
         if len(found) == 1:
             return found[0]
-        said = f"say which: {', '.join(found)}" if found else f"there are only {', '.join(self._body)}"
+        names = self._told({name: name for name in found or self._body})
+        said = f"say which: {names}" if found else f"there are only {names}"
         raise InvalidRequestError(
             f"the answer has {len(found)} outputs with rows; {said}", endpoint=self.endpoint
         )
@@ -74,7 +77,7 @@ class Answer(Mapping[str, object]):
 
     def _rows(self, name: str) -> list[Mapping[str, object]]:
         if name not in self:
-            known = ", ".join(self._body)
+            known = self._told({name: name for name in self._body})
             raise InvalidRequestError(f"the answer has no {name}; it has {known}", endpoint=self.endpoint)
         value = self[name]
         several = value if isinstance(value, list) else [] if value in (None, "") else [value]
@@ -85,13 +88,20 @@ class Answer(Mapping[str, object]):
 
     def __repr__(self) -> str:
         """Without values: an answer may hold an account number or an access token."""
-        shapes = [
-            f"{name}: {len(value)} rows" if isinstance(value, list) else name
+        shapes = {
+            name: f"{name}: {len(value)} rows" if isinstance(value, list) else name
             for name, value in self._body.items()
             if isinstance(value, (list, dict))
-        ]
+        }
         more = ", more pages follow" if self.has_more else ""
-        return f"<Answer {self.endpoint} {', '.join(shapes) or ', '.join(self._body)}{more}>"
+        return f"<Answer {self.endpoint} {self._told(shapes or {name: name for name in self._body})}{more}>"
+
+    def _told(self, shown: Mapping[str, str]) -> str:
+        """What is shown of documented names, and how many others there are: a server can make those up."""
+        known = {*self._documented, *response_fields(self.endpoint).get("", ()), *_ENVELOPE}
+        told = [text for name, text in shown.items() if name in known or name.lower() in known]
+        others = len(shown) - len(told)
+        return ", ".join([*told, f"{others} undocumented"] if others else told)
 
 
 def _joined(bodies: list[Mapping[str, object]]) -> dict[str, object]:
@@ -167,12 +177,12 @@ def _variant(asked: Endpoint, variant: str) -> str:
 
 def _with_account(caller: Asker, asked: Endpoint, params: Mapping[str, object]) -> dict[str, object]:
     given = {name.upper() for name in params}
-    needed = {each.name.upper() for each in asked.params} & {_ACCOUNT_NUMBER, _ACCOUNT_PRODUCT} - given
+    needed = {each.name.upper() for each in asked.params} & set(FILLED_IN) - given
     if not needed:
         return dict(params)
     account = caller.account
     own = {_ACCOUNT_NUMBER: account.number, _ACCOUNT_PRODUCT: account.product}
-    return {name: own[name] for name in sorted(needed, reverse=True)} | dict(params)
+    return {name: value for name, value in own.items() if name in needed} | dict(params)
 
 
 def _read(asked: Endpoint, pages: list[Envelope]) -> Answer:

@@ -23,6 +23,8 @@ _COMMANDS = {
     "price": "kis_sync.cli.price",
     "order-book": "kis_sync.cli.order_book",
     "balance": "kis_sync.cli.balance",
+    "apis": "kis_sync.cli.apis",
+    "call": "kis_sync.cli.call",
 }
 
 
@@ -50,7 +52,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="kis-sync")
 @click.pass_context
 def group(context: click.Context) -> None:
-    """KIS (한국투자증권) from the command line: quotes, balance, market scans, and a simulator.
+    """KIS (한국투자증권) from the command line: quotes, balance, scans, any documented API, a simulator.
 
     Keys come from KIS_APP_KEY, KIS_APP_SECRET, KIS_ACCOUNT_NO and MODE (paper or live), or from a .env
     file here. With --sim every command runs on an embedded simulator and needs none of them.

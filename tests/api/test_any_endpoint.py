@@ -190,6 +190,17 @@ class TestTheAnswer:
         shown = repr(self.read(output1=[{"acnt": "87654321"}], output2={"token": SECRET}))
         assert shown == "<Answer domestic_stock.inquire_balance output1: 1 rows, output2>"
 
+    def test_neither_repr_nor_error_tells_a_name_that_is_not_documented(self) -> None:
+        made_up: dict[str, Any] = {f"output{SECRET}": [], "87654321": "1"}
+        answer = self.read(output1=[], **made_up)
+        assert repr(answer) == "<Answer domestic_stock.inquire_balance output1: 0 rows, 1 undocumented>"
+        with pytest.raises(
+            InvalidRequestError, match="2 outputs with rows; say which: output1, 1 undocumented"
+        ):
+            answer.rows()
+        with pytest.raises(InvalidRequestError, match=r"has no output3; it has .*, output1, 2 undocumented"):
+            answer.rows("output3")
+
     def test_an_empty_body_is_no_answer(self) -> None:
         with pytest.raises(ServerError, match="holds nothing that this API is documented to give"):
             call(StubAsker({}), PRICE, FID_COND_MRKT_DIV_CODE="J", FID_INPUT_ISCD="005930")

@@ -35,9 +35,9 @@ def read_bar(row: Row, time: datetime, *, close: str, volume: str) -> Bar:
     """A bar from a row whose close and volume have the given names."""
     return Bar(
         time,
-        row.whole("stck_oprc"),
-        row.whole("stck_hgpr"),
-        row.whole("stck_lwpr"),
-        row.whole(close),
-        row.whole(volume),
+        row.amount("stck_oprc"),
+        row.amount("stck_hgpr"),
+        row.amount("stck_lwpr"),
+        row.amount(close),
+        row.amount(volume),
     )

@@ -48,7 +48,7 @@ class MinuteChart:
             code=code,
             name=quote.text("hts_kor_isnm"),
             price=priced(code, quote.whole("stck_prpr"), envelope.endpoint),
-            volume=quote.whole("acml_vol"),
+            volume=quote.amount("acml_vol"),
             change_percent=quote.percent("prdy_ctrt"),
             bars=tuple(sorted(bars, key=lambda bar: bar.time)),
             answered_at=envelope.answered_at,

@@ -67,7 +67,7 @@ class OrderBook:
     def read(cls, code: str, envelope: Envelope) -> OrderBook:
         """The order book from an answer of inquire-asking-price-exp-ccn."""
         book, quote = envelope.row("output1"), envelope.row("output2")
-        price = quote.whole("stck_prpr") or None
+        price = quote.amount("stck_prpr") or None
         asks, bids = _side(book, "askp"), _side(book, "bidp")
         if price is None and not asks and not bids:
             raise RequestRefusedError(
@@ -77,11 +77,11 @@ class OrderBook:
             code=code,
             asks=asks,
             bids=bids,
-            ask_total=book.whole("total_askp_rsqn"),
-            bid_total=book.whole("total_bidp_rsqn"),
+            ask_total=book.amount("total_askp_rsqn"),
+            bid_total=book.amount("total_bidp_rsqn"),
             price=price,
-            expected_price=quote.whole("antc_cnpr") or None,
-            expected_volume=quote.whole("antc_vol") or None,
+            expected_price=quote.amount("antc_cnpr") or None,
+            expected_volume=quote.amount("antc_vol") or None,
             accepted_at=book.time_of_day("aspr_acpt_hour"),
             answered_at=envelope.answered_at,
             raw=envelope.body,
@@ -112,7 +112,7 @@ def get_order_book(caller: Asker, code: str, *, market: str = "J") -> OrderBook:
 def _side(book: Row, name: str) -> tuple[Level, ...]:
     levels = []
     for number in _LEVELS:
-        price, size = book.whole(f"{name}{number}"), book.whole(f"{name}_rsqn{number}")
+        price, size = book.amount(f"{name}{number}"), book.amount(f"{name}_rsqn{number}")
         if price:
             levels.append(Level(price, size or 0))
     return tuple(levels)
