@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import time
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import kis_sync.api
 from kis_sync.api.any_endpoint import call
 from kis_sync.api.domestic_stock.balance import get_balance
 from kis_sync.api.domestic_stock.cash_order import OrderKind, Side, cash_order
@@ -19,7 +21,7 @@ from kis_sync.api.domestic_stock.daily_chart import get_daily_chart
 from kis_sync.api.domestic_stock.minute_chart import get_minute_chart
 from kis_sync.api.domestic_stock.order_book import get_order_book
 from kis_sync.api.domestic_stock.price import get_price
-from kis_sync.catalog import endpoint, endpoints, find, response_fields
+from kis_sync.catalog import endpoint, find, response_fields
 from tests.asking import StubAsker
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "kis" / "examples.json"
@@ -68,6 +70,9 @@ def leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple
         yield path, value
 
 
+# Documented as lists; their examples show one empty object, and one object that holds columns.
+ODD_EXAMPLES = ("overseas_stock.inquire_ccnl", "domestic_futureoption.inquire_balance")
+
 NAMES = sorted(examples()) if EXAMPLES.exists() else []
 
 
@@ -87,7 +92,7 @@ def test_reads_as_a_call_by_name(name: str) -> None:
 def test_the_catalogue_knows_its_outputs_and_their_shapes(name: str) -> None:
     example, known = examples()[name], endpoint(name)
     shown = {each: value for each, value in example.items() if isinstance(value, (dict, list))}
-    if known.free_body:
+    if known.free_body or name in ODD_EXAMPLES:
         return
     documented = {each.lower(): shape for each, shape in known.outputs.items()}
     for output, value in shown.items():
@@ -117,17 +122,11 @@ def some_values(model: object) -> bool:
     return sum(getattr(model, name) not in (None, "", ()) for name in fields) >= len(fields) * 2 / 3
 
 
-def test_every_typed_call_is_tried_where_an_example_is_documented() -> None:
-    """A typed call names its source in its docstring; none may be missing above."""
-    import kis_sync.broker as index
-
-    sources = " ".join(
-        str(getattr(index.KISBroker, name).__doc__)
-        for name in dir(index.KISBroker)
-        if not name.startswith("_")
-    )
-    typed = {
-        each for each in endpoints() if f"Source: {each.rpartition('.')[2].replace('_', '-')}," in sources
+def test_no_typed_call_is_missing_above() -> None:
+    api = Path(kis_sync.api.__file__).parent
+    asked = {
+        name
+        for source in api.rglob("*.py")
+        for name in re.findall(r'endpoint\(\s*"([\w.]+)"', source.read_text(encoding="utf-8"))
     }
-    assert typed - {each for each in typed if not each.startswith(D)} <= set(TYPED)
-    assert len(typed) >= len(TYPED)
+    assert asked == set(TYPED)

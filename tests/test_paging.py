@@ -69,6 +69,37 @@ class TestContinuing:
         assert paging.read_pages(Server(*pages).ask, FIRST) == pages
 
 
+class TestOtherKeys:
+    @pytest.mark.parametrize(
+        ("name", "keys"),
+        [
+            ("domestic_stock.chk_holiday", {"CTX_AREA_FK": "f", "CTX_AREA_NK": "n"}),
+            ("domestic_stock.lendable_by_company", {"CTX_AREA_FK200": "f", "CTX_AREA_NK100": "n"}),
+            ("domestic_bond.avg_unit", {"CTX_AREA_FK100": "f", "CTX_AREA_NK30": "n"}),
+            ("domestic_futureoption.margin_rate", {"CTX_AREA_NK200": "n"}),
+        ],
+    )
+    def test_keys_of_any_length_lead_on(self, name: str, keys: dict[str, str]) -> None:
+        more = Envelope("x", {key.lower(): value for key, value in keys.items()}, "M")
+        server = Server(more, page("D"))
+        assert len(paging.read_pages(server.ask, Call(endpoint(name), {"OTHER": "1"}))) == 2
+        assert server.asked[1].params == {"OTHER": "1", **keys}
+        assert server.asked[1].tr_cont == "N"
+
+    def test_an_answer_without_keys_is_continued_by_the_header_alone(self) -> None:
+        call = Call(endpoint("overseas_stock.foreign_margin"), {"CANO": "1"})
+        rows = [Envelope("x", {"output": [n]}, cont) for n, cont in ((1, "M"), (2, "M"), (3, "D"))]
+        server = Server(*rows)
+        assert paging.read_pages(server.ask, call) == rows
+        assert [(each.tr_cont, each.params) for each in server.asked[1:]] == [("N", {"CANO": "1"})] * 2
+
+    def test_but_not_by_the_same_rows_again(self) -> None:
+        call = Call(endpoint("overseas_stock.foreign_margin"), {"CANO": "1"})
+        same = [Envelope("x", {"output": [1]}, "M")] * 5
+        with pytest.raises(ServerError, match="page 2 does not lead to them"):
+            paging.read_pages(Server(*same).ask, call)
+
+
 class TestLeadingNowhere:
     def test_the_same_keys_again(self) -> None:
         server = Server(page("M", "1"), page("M", "2"), page("M", "1"), page("D"))

@@ -22,14 +22,10 @@ def checked(endpoint: Endpoint, params: Mapping[str, object], *, strict: bool = 
     Raises ``InvalidRequestError`` naming every fault. A value that the documents do not list is a
     warning, with ``strict`` an error.
     """
-    documented = {parameter.name.upper(): parameter for parameter in endpoint.params}
-    given: dict[str, str] = {}
+    if endpoint.free_body:
+        return _free(endpoint, params)
     faults: list[str] = []
-    for name, value in params.items():
-        if name.upper() in documented:
-            given[documented[name.upper()].name] = _as_text(name, value, faults)
-            continue
-        faults.append(f"unknown field {name}{_nearest(name, documented)}")
+    given = _given(endpoint, params, faults)
     unlisted = []
     for parameter in endpoint.params:
         value = given.get(parameter.name, "")
@@ -43,7 +39,32 @@ def checked(endpoint: Endpoint, params: Mapping[str, object], *, strict: bool = 
         raise InvalidRequestError("; ".join(faults), endpoint=endpoint.name)
     for text in unlisted:
         warnings.warn(f"{endpoint.name}: {text}", UndocumentedValueWarning, stacklevel=3)
-    return {parameter.name: given.get(parameter.name, "") for parameter in endpoint.params}
+    complete = {parameter.name: given.get(parameter.name, "") for parameter in endpoint.params}
+    return complete | {each.name: given[each.name] for each in endpoint.also if each.name in given}
+
+
+def _given(endpoint: Endpoint, params: Mapping[str, object], faults: list[str]) -> dict[str, str]:
+    """The fields that were given, in the documented spelling; what is wrong with them goes to ``faults``."""
+    documented = {parameter.name.upper(): parameter for parameter in (*endpoint.params, *endpoint.also)}
+    given: dict[str, str] = {}
+    for name, value in params.items():
+        parameter = documented.get(name.upper())
+        if parameter is None:
+            faults.append(f"unknown field {name}{_nearest(name, documented)}")
+        elif parameter.name in given:
+            faults.append(f"{parameter.name} is given twice")
+        else:
+            given[parameter.name] = _as_text(name, value, faults)
+    return given
+
+
+def _free(endpoint: Endpoint, params: Mapping[str, object]) -> dict[str, str]:
+    """Any fields, as text: nobody documents which."""
+    faults: list[str] = []
+    fields = {name: _as_text(name, value, faults) for name, value in params.items()}
+    if faults:
+        raise InvalidRequestError("; ".join(faults), endpoint=endpoint.name)
+    return fields
 
 
 def _nearest(name: str, documented: Mapping[str, Parameter]) -> str:

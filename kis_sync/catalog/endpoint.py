@@ -51,9 +51,10 @@ class Endpoint(NamedTuple):
     (``object`` or ``list``). ``cursor`` names the request fields that carry the keys of the next page, FK
     before NK (the answer gives them in lower case); it is empty without such keys. ``continues`` says that
     an answer without such keys goes on all the same: the header ``tr_cont`` N with the same fields gives the
-    next rows. ``free_body`` says that any fields are taken, as text. ``ledger`` says that the call counts
-    against the limit of account calls too, ``slow`` that it must be asked more seldom than that, ``apart``
-    that it counts against a limit of its own and no other.
+    next rows. ``free_body`` says that any fields are taken, as text. ``also`` are fields that the documented
+    layout lacks though KIS's own examples send them: taken when given, never filled in. ``ledger`` says that
+    the call counts against the limit of account calls too, ``slow`` that it must be asked more seldom than
+    that, ``apart`` that it counts against a limit of its own and no other.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Endpoint(NamedTuple):
     apart: bool = False
     continues: bool = False
     free_body: bool = False
+    also: tuple[Parameter, ...] = ()
 
     def tr_id(self, mode: Mode, variant: str = "") -> str:
         """The TR id to send; ``NotOnPaperError`` where only live has one."""

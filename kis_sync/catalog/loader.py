@@ -6,88 +6,91 @@ corrects them, each correction with its evidence. This room changes when the for
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from kis_sync.catalog.endpoint import Effect, Endpoint, Parameter
+from kis_sync.catalog.files import records
 from kis_sync.errors import InvalidRequestError
 
-
-def _data(name: str) -> dict[str, Any]:
-    text = resources.files("kis_sync.catalog").joinpath("data", name).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-@cache
-def _extras() -> dict[str, Any]:
-    return _data("extras.json")
+_REALTIME = "realtime."
 
 
 class _Endpoints(Mapping[str, Endpoint]):
     """The records by name; an ``Endpoint`` is made when it is looked up, and kept."""
 
-    def __init__(self, records: Mapping[str, dict[str, Any]]) -> None:
-        self._records = records
+    def __init__(self, known: Mapping[str, dict[str, Any]]) -> None:
+        self._known = known
         self._made: dict[str, Endpoint] = {}
 
     def __getitem__(self, name: str) -> Endpoint:
         made = self._made.get(name)
         # Two threads may both make it; setdefault lets one of the two be kept.
-        return self._made.setdefault(name, _endpoint(name, self._records[name])) if made is None else made
+        return self._made.setdefault(name, _endpoint(name, self._known[name])) if made is None else made
 
     def __contains__(self, name: object) -> bool:
-        return name in self._records
+        return name in self._known
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
+        return iter(self._known)
 
     def __len__(self) -> int:
-        return len(self._records)
-
-
-@cache
-def _records() -> dict[str, dict[str, Any]]:
-    return _data("endpoints.json")
+        return len(self._known)
 
 
 @cache
 def endpoints() -> Mapping[str, Endpoint]:
     """Every endpoint by its full name, each made when it is looked up."""
-    return _Endpoints(_records())
+    return _Endpoints(records("endpoints"))
 
 
 def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
-    correction = _extras().get(name, {})
-    lengths = correction.get("lengths", {})
+    correction = records("extras").get(name, {})
     return Endpoint(
         name=name,
         path=record["path"],
         method=record["method"],
         tr_ids={variant: tuple(ids) for variant, ids in record.get("tr", {}).items()},
         old_tr_ids={variant: tuple(ids) for variant, ids in record.get("old_tr", {}).items()},
-        params=tuple(
-            Parameter(field, lengths.get(field, length), flag == "blank", tuple(values[0]) if values else ())
-            for field, length, flag, *values in record.get("params", ())
-        ),
-        outputs=record.get("outputs", {}) | correction.get("outputs", {}),
+        params=_parameters(record, correction),
+        outputs=_renamed(record.get("outputs", {}), correction) | correction.get("outputs", {}),
         cursor=tuple(record.get("cursor", ())),
         effect=Effect(record.get("effect", "read")),
-        ledger=record.get("ledger", False),
+        ledger=correction.get("ledger", record.get("ledger", False)),
         slow=correction.get("slow", False),
         apart=correction.get("apart", False),
         continues=record.get("continues", False),
         free_body=record.get("free_body", False),
+        also=tuple(Parameter(field, length, True) for field, length in correction.get("also", {}).items()),
     )
+
+
+def _parameters(record: dict[str, Any], correction: dict[str, Any]) -> tuple[Parameter, ...]:
+    lengths = correction.get("lengths", {})
+    blank = correction.get("blank", ())
+    return tuple(
+        Parameter(
+            field,
+            lengths.get(field, length),
+            flag == "blank" or field in blank,
+            tuple(values[0]) if values else (),
+        )
+        for field, length, flag, *values in record.get("params", ())
+    )
+
+
+def _renamed(by_output: dict[str, Any], correction: dict[str, Any]) -> dict[str, Any]:
+    """The same by the names that the answer really gives its outputs."""
+    names = correction.get("renamed", {})
+    return {names.get(output, output): value for output, value in by_output.items()}
 
 
 def endpoint(name: str) -> Endpoint:
     """The endpoint of that full name, or of that bare last segment where it is unique.
 
-    Raises ``InvalidRequestError`` with the candidates when the name is unknown or ambiguous.
+    Raises ``InvalidRequestError`` with the candidates when the name is unknown or ambiguous, and for the name
+    of a websocket subscription, which cannot be called.
     """
     known = endpoints()
     if name in known:
@@ -97,6 +100,8 @@ def endpoint(name: str) -> Endpoint:
         return known[candidates[0]]
     if candidates:
         raise InvalidRequestError(f"{name!r} is ambiguous: say {' or '.join(candidates)}")
+    if name in records("streams") or _REALTIME + name in records("streams"):
+        raise InvalidRequestError(f"{name!r} is a websocket subscription; this client has no websocket yet")
     raise InvalidRequestError(f"no API is named {name!r}{_nearest(name, known)}")
 
 
@@ -112,7 +117,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 @cache
 def _by_path() -> Mapping[str, str]:
-    return {record["path"]: name for name, record in _records().items()}
+    return {record["path"]: name for name, record in records("endpoints").items()}
 
 
 def find(path: str) -> Endpoint | None:
@@ -122,13 +127,13 @@ def find(path: str) -> Endpoint | None:
 
 
 @cache
-def _fields() -> dict[str, dict[str, list[str]]]:
-    fields: dict[str, dict[str, list[str]]] = _data("fields.json")
-    for name, correction in _extras().items():
-        fields[name] = fields.get(name, {}) | correction.get("fields", {})
-    return fields
+def _fields(name: str) -> Mapping[str, list[str]]:
+    correction = records("extras").get(name, {})
+    fields: dict[str, list[str]] = _renamed(records("fields").get(name, {}), correction)
+    corrected: dict[str, list[str]] = correction.get("fields", {})
+    return fields | corrected
 
 
 def response_fields(name: str) -> Mapping[str, list[str]]:
     """The documented field names of each output of an endpoint, in order (``""``: the top level)."""
-    return _fields().get(endpoint(name).name, {})
+    return _fields(endpoint(name).name)

@@ -1,47 +1,11 @@
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-
 import pytest
 
-from kis_sync.catalog import Effect, Endpoint, Mode, endpoint, endpoints, find, response_fields
+from kis_sync.catalog import Mode, endpoint, endpoints, find, response_fields
 from kis_sync.catalog.check import UndocumentedValueWarning, checked
+from kis_sync.catalog.streams import stream
 from kis_sync.errors import InvalidRequestError, NotOnPaperError
-
-FACTS = Path(__file__).parents[3] / "shared" / "kis" / "api.json"
-TR_ID = re.compile(r"[A-Z0-9]{6,13}")
-
-
-@pytest.mark.parametrize("each", endpoints().values(), ids=lambda each: each.name)
-class TestEveryRecord:
-    def test_is_well_formed(self, each: Endpoint) -> None:
-        assert each.path.startswith(("/uapi/", "/oauth2/"))
-        assert each.method in ("GET", "POST")
-        for ids in [*each.tr_ids.values(), *each.old_tr_ids.values()]:
-            assert len(ids) == 2
-            assert all(tr_id is None or TR_ID.fullmatch(tr_id) for tr_id in ids)
-        assert len({parameter.name for parameter in each.params}) == len(each.params)
-        assert all(shape in ("object", "list") for shape in each.outputs.values())
-
-    def test_paging_keys_are_fields_in_and_out(self, each: Endpoint) -> None:
-        names = {parameter.name for parameter in each.params}
-        assert set(each.cursor) == {name for name in names if name.startswith("CTX_AREA")}
-
-    def test_is_found_by_name_and_path(self, each: Endpoint) -> None:
-        assert endpoint(each.name) is each
-        assert find(each.path) is each
-
-    def test_an_order_posts_and_a_read_of_a_page_gets(self, each: Endpoint) -> None:
-        if each.effect is Effect.ORDER:
-            assert each.method == "POST"
-            assert each.ledger
-
-    @pytest.mark.skipif(not FACTS.exists(), reason="the facts are not beside this checkout")
-    def test_agrees_with_the_facts(self, each: Endpoint) -> None:
-        record = next(r for r in json.loads(FACTS.read_text(encoding="utf-8")) if r["path"] == each.path)
-        assert record["method"] == each.method
 
 
 def test_a_bare_name_works_where_it_is_unique() -> None:
@@ -51,6 +15,89 @@ def test_a_bare_name_works_where_it_is_unique() -> None:
 def test_an_unknown_name_lists_the_nearest() -> None:
     with pytest.raises(InvalidRequestError, match=r"domestic_stock\.inquire_price or"):
         endpoint("inquire_prise")
+
+
+def test_a_bare_name_of_several_lists_them() -> None:
+    with pytest.raises(InvalidRequestError, match=r"ambiguous: say domestic_stock\.inquire_balance or"):
+        endpoint("inquire_balance")
+
+
+@pytest.mark.parametrize("name", ["realtime.H0STCNT0", "H0STCNT0"])
+def test_a_subscription_cannot_be_called(name: str) -> None:
+    with pytest.raises(
+        InvalidRequestError, match="is a websocket subscription; this client has no websocket"
+    ):
+        endpoint(name)
+
+
+def test_a_subscription_is_found_with_and_without_its_room() -> None:
+    assert stream("H0STCNT0") is stream("realtime.H0STCNT0")
+    assert len(stream("H0STCNT0").fields) == 46
+    with pytest.raises(InvalidRequestError, match="no websocket subscription"):
+        stream("realtime.H0STCNT")
+
+
+def test_an_endpoint_is_made_once_and_only_when_it_is_looked_up() -> None:
+    known = endpoints()
+    assert known["hashkey"] is known["hashkey"] is endpoint("hashkey") is find("/uapi/hashkey")
+    assert "nothing" not in known
+    assert find("/nothing") is None
+    with pytest.raises(KeyError):
+        known["nothing"]
+
+
+def test_corrections_are_applied() -> None:
+    assert endpoint("domestic_stock.volume_rank").outputs == {"output": "list"}  # its layout: Output
+    assert "mksc_shrn_iscd" in response_fields("domestic_stock.volume_rank")["output"]
+    assert response_fields("domestic_bond.buy")["output"][1] == "ODNO"
+    assert endpoint("domestic_stock.chk_holiday").ledger
+    name = "domestic_stock.order_credit"
+    assert {each.name: each.length for each in endpoint(name).params}["PDNO"] == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "cursor"),
+    [
+        ("domestic_stock.chk_holiday", ("CTX_AREA_FK", "CTX_AREA_NK")),
+        ("domestic_stock.lendable_by_company", ("CTX_AREA_FK200", "CTX_AREA_NK100")),
+        ("domestic_bond.avg_unit", ("CTX_AREA_FK100", "CTX_AREA_NK30")),
+        ("overseas_price.period_rights", ("CTX_AREA_FK50", "CTX_AREA_NK50")),
+        ("domestic_futureoption.margin_rate", ("CTX_AREA_NK200",)),
+        ("domestic_stock.inquire_price", ()),
+    ],
+)
+def test_cursors(name: str, cursor: tuple[str, ...]) -> None:
+    assert endpoint(name).cursor == cursor
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "live", "paper"),
+    [
+        ("overseas_stock.order", "us_buy", "TTTT1002U", "VTTT1002U"),
+        ("overseas_stock.order", "us_sell", "TTTT1006U", "VTTT1001U"),
+        ("overseas_stock.order", "japan_sell", "TTTS0307U", "VTTS0307U"),
+        ("overseas_stock.order", "shanghai_sell", "TTTS1005U", "VTTS1005U"),
+        ("overseas_stock.order", "hong_kong_buy", "TTTS1002U", "VTTS1002U"),
+        ("overseas_stock.order", "shenzhen_buy", "TTTS0305U", "VTTS0305U"),
+        ("overseas_stock.order", "vietnam_buy", "TTTS0311U", "VTTS0311U"),
+        ("overseas_stock.order_rvsecncl", "hong_kong", "TTTS1003U", "VTTS1003U"),
+        ("overseas_stock.order_rvsecncl", "japan", "TTTS0309U", "VTTS0309U"),
+        ("domestic_stock.order_resv_rvsecncl", "amend", "CTSC0013U", None),
+        ("domestic_stock.order_credit", "sell", "TTTC0051U", None),
+        ("domestic_futureoption.order", "day", "TTTO1101U", "VTTO1101U"),
+        ("domestic_futureoption.order", "night", "STTN1101U", None),
+        ("overseas_stock.daytime_order", "buy", "TTTS6036U", None),
+    ],
+)
+def test_tr_ids_that_differ_by_market_side_and_hour(
+    name: str, variant: str, live: str, paper: str | None
+) -> None:
+    found = endpoint(name)
+    assert found.tr_id(Mode.LIVE, variant) == live
+    assert found.tr_ids[variant] == (live, paper)
+    if paper is None:
+        with pytest.raises(NotOnPaperError):
+            found.tr_id(Mode.PAPER, variant)
 
 
 def test_tr_ids_by_mode_and_variant() -> None:
@@ -104,3 +151,42 @@ class TestChecking:
             assert checked(endpoint("domestic_stock.inquire_price"), asked)["FID_COND_MRKT_DIV_CODE"] == "ZZ"
         with pytest.raises(InvalidRequestError, match="'ZZ'"):
             checked(endpoint("domestic_stock.inquire_price"), asked, strict=True)
+
+    def test_a_field_given_twice(self) -> None:
+        with pytest.raises(InvalidRequestError, match="FID_INPUT_ISCD is given twice"):
+            checked(
+                endpoint("domestic_stock.inquire_price"),
+                {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930", "fid_input_iscd": "000660"},
+            )
+
+    def test_a_name_that_is_documented_in_lower_case(self) -> None:
+        asked = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "069500"}
+        assert checked(endpoint("etfetn.inquire_price"), asked) == {
+            "fid_input_iscd": "069500",
+            "fid_cond_mrkt_div_code": "J",
+        }
+        with pytest.raises(InvalidRequestError, match=r"did you mean fid_input_iscd\?"):
+            checked(endpoint("etfetn.inquire_price"), {"FID_INPUT_ISCDE": "069500"})
+
+    def test_a_value_too_long_is_sent_as_it_is(self) -> None:
+        asked = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "0" * 13}
+        assert (
+            checked(endpoint("domestic_stock.inquire_price"), asked, strict=True)["FID_INPUT_ISCD"]
+            == "0" * 13
+        )
+
+    def test_a_free_body_takes_any_field_as_text(self) -> None:
+        assert checked(endpoint("hashkey"), {"ORD_QTY": 10, "anything": "x"}, strict=True) == {
+            "ORD_QTY": "10",
+            "anything": "x",
+        }
+        with pytest.raises(InvalidRequestError, match="anything must be text"):
+            checked(endpoint("hashkey"), {"anything": 1.5})
+
+    def test_a_field_that_only_the_examples_send(self) -> None:
+        asked = {"FID_COND_MRKT_DIV_CODE": "J", "FID_COND_SCR_DIV_CODE": "20171", "FID_INPUT_ISCD": "0000"}
+        asked |= {"FID_DIV_CLS_CODE": "0", "FID_BLNG_CLS_CODE": "0", "FID_TRGT_CLS_CODE": "111111111"}
+        asked |= {"FID_TRGT_EXLS_CLS_CODE": "0000000000"}
+        rank = endpoint("domestic_stock.volume_rank")
+        assert "FID_INPUT_DATE_1" not in checked(rank, asked, strict=True)
+        assert checked(rank, asked | {"fid_input_date_1": "0"}, strict=True)["FID_INPUT_DATE_1"] == "0"
