@@ -6,7 +6,33 @@ with EGW00101; tokenP and Approval called with bad keys more than once a second 
 an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at; a minute chart
 asked for at 000000 shows the newest rows, and none lies beyond the close; chk-holiday ends with the year that
 is asked for; a code that search-info does not know gets KIER2620 with rt_cd 7. After-hours, midpoint and stop
-orders, NXT's own hours, paper's slow lists and everything abroad are not simulated.
+orders, NXT's own hours, paper's slow lists and orders abroad are not simulated. An API answered by its
+documented example (``--examples``) has one page, and live's codes on paper too.
+
+Quotations: inquire-time-itemconclusion and inquire-investor have 30 rows, and today's investors are blank
+before the close; who traded is drawn (three groups that add up to the volume, ten brokers), and so is a
+fund's NAV; a ranking asked with another screen code, sort or a faulty number gets OPSQ2001, margin classes
+and accumulated days change nothing; KOSPI, KOSDAQ and KOSPI200 are reckoned from the simulated listings at
+invented levels, with the members' own highs and lows added up, two years back, and every other sector gets
+zeros. Made-up minutes (FID_FAKE_TICK_INCU_YN Y) are flat ones without volume.
+
+Abroad: a few dozen listings; only regular hours move prices, weekends are the only holidays, a day is quoted
+from an hour before its open, Vietnam's hours, ticks and decimals outside the US and all exchange rates
+(``overseas_listings.WON_PER``, fixed) are invented, day markets show the regular price, books are drawn
+around the last price. An account has no foreign money and can buy nothing; its won stand in the totals of
+inquire-present-balance; an empty list on paper says 70070000 (seen, but in no document). The forgotten TR
+ids JTTT3012R and JTTT3018R, which two public clients send, count as old ones.
+
+Of accounts: what an order has left at the close is told as cancelled quantity; cost is the average, and a
+purchase's commission counts when its shares are sold; inquire-account-balance knows settled trades only, and
+its nass_tot_amt is the securities alone, as in the documented example; every list says KIOK0500 when it goes
+on; accounts of product 29, 03 and 08 order no stocks; psbl-sell and period-rights answer under both names
+that the documents give their output.
+
+Of reserved orders: they are sent 40 minutes before the open (a real one was sent at 08:21); price, cash and
+shares are looked at then, and 05 is refused then; what is refused is listed as rejected; an amendment keeps
+the number; a cancellation is refused only around midnight; an end that does not fit gets OPSQ2001; a range of
+days means the day of sending or of receipt; the words for refused and cancelled; no limit of 1,000.
 
 This room changes when an open question about KIS is answered, or a new one is found.
 """

@@ -1,8 +1,7 @@
-"""The broker between customers and market: accepts, changes and cancels orders, and lets them fill.
+"""The broker between customers and market: accepts, reserves, changes and cancels orders.
 
-Nothing runs in the background: what happened since the last look is worked out from the market's past
-when somebody looks, so the same orders at the same times always end the same way. This room changes when
-orders are accepted or carried out in another way.
+What the market does to them happens on the ``floor``. This room changes when orders are accepted in another
+way.
 """
 
 from __future__ import annotations
@@ -12,27 +11,21 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
 from kis_sync.market.hours import regular_session
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.ledger import Account, Fees, Fill, Side
+from kis_sync.sim.floor import Floor
+from kis_sync.sim.ledger import Account, Fees, Side
 from kis_sync.sim.listings import ListingInfo
 from kis_sync.sim.market import Market
-from kis_sync.sim.matching import Taken, auction_trade, first_filling_trade, reaches, walk
 from kis_sync.sim.question import input_refused
-from kis_sync.sim.resting import (
-    ALL_OR_NOTHING_KINDS,
-    AT_ONCE_KINDS,
-    BEST_KINDS,
-    MARKET_KINDS,
-    PRICED_KINDS,
-    RestingOrder,
-    Ticket,
-)
-from kis_sync.sim.rules import Reason, Rules, in_auction
+from kis_sync.sim.reservation import Reservation, Reservations, Sending
+from kis_sync.sim.resting import PRICED_KINDS, RestingOrder, Ticket
+from kis_sync.sim.rules import Reason, Rules
+from kis_sync.sim.wire import RefusalError
 
 _FIRST_NUMBER = {Mode.LIVE: 1_569_001, Mode.PAPER: 38_601}
 BRANCH = {Mode.LIVE: "06010", Mode.PAPER: "00950"}
@@ -69,17 +62,19 @@ class Brokerage:
             self._accounts: dict[tuple[str, str], Account] = {}
             self._owners: dict[tuple[str, str], str] = {}
             self._orders: dict[int, RestingOrder] = {}
-            self._open: dict[int, RestingOrder] = {}
             self._numbers = itertools.count(_FIRST_NUMBER[self._mode])
-            self._taken = Taken()
+            self._reservations = Reservations(self.rules)
+            self._floor = Floor(self._market, self.fees, self._assumptions)
 
     @contextmanager
     def present(self) -> Iterator[datetime]:
-        """Hold the books still at the present, with everything filled that the market filled until now."""
+        """Hold the books still at the present, with everything done that happened until now."""
         with self._lock:
             now = self._clock.now()
-            for order in list(self._open.values()):
-                self._advance(order, now)
+            while (due := self._reservations.next_sending(now)) is not None:
+                self._floor.advance(due)
+                self._send_reserved(due)
+            self._floor.advance(now)
             yield now
 
     def account(self, app_key: str, cano: str, product: str) -> Account:
@@ -101,13 +96,19 @@ class Brokerage:
         with self._lock:
             return [order for order in self._orders.values() if order.ticket.account is account]
 
+    def reservations_of(self, account: Account) -> list[Reservation]:
+        """Every reserved order of an account, cancelled ones too, in the order they were given."""
+        with self._lock:
+            return self._reservations.of(account)
+
     # -- taking orders -----------------------------------------------------------------------------
 
     def place(self, ticket: Ticket) -> RestingOrder:
         """Accept an order, and fill at once what the book can; raises the refusal otherwise."""
         with self.present() as now:
+            self.rules.check_product(ticket.account.product)
             self._check(ticket, now)
-            self._check_means(ticket, ticket.account.orderable, ticket.account.sellable(ticket.code))
+            self._check_means(ticket, now, ticket.account.orderable, ticket.account.sellable(ticket.code))
             return self._accept(ticket, now)
 
     def change(
@@ -120,11 +121,10 @@ class Brokerage:
             moved = original.remaining if quantity is None else quantity
             ticket = replace(original.ticket, kind=kind, quantity=moved, price=price)
             self._check(ticket, now)
-            freed = self._aside(original, original.remaining) - self._aside(
-                original, original.remaining - moved
-            )
-            self._check_means(ticket, account.orderable + freed, account.sellable(ticket.code) + moved)
-            self._withdraw(original, moved)
+            floor, left = self._floor, original.remaining
+            freed = floor.aside(original, left) - floor.aside(original, left - moved)
+            self._check_means(ticket, now, account.orderable + freed, account.sellable(ticket.code) + moved)
+            floor.withdraw(original, moved)
             return self._accept(ticket, now, original=number)
 
     def cancel(self, account: Account, number: int, quantity: int | None, exchange: str) -> RestingOrder:
@@ -133,7 +133,7 @@ class Brokerage:
             self.rules.check_hours(now)
             original = self._changeable(account, number, quantity, exchange)
             gone = original.remaining if quantity is None else quantity
-            self._withdraw(original, gone)
+            self._floor.withdraw(original, gone)
             original.cancelled += gone
             record = RestingOrder(
                 next(self._numbers),
@@ -162,23 +162,74 @@ class Brokerage:
             raise self.rules.refusal(Reason.NO_SUCH_CODE)
         return listing
 
+    # -- reserved orders ---------------------------------------------------------------------------
+
+    def reserve(self, ticket: Ticket, end: date | None) -> Reservation:
+        """Keep an order for the next opening, until ``end`` for each one; raises the refusal.
+
+        Price, cash and shares are looked at when it is sent, not now.
+        """
+        with self.present() as now:
+            self.tradable(ticket.code)
+            return self._reservations.add(ticket, end, now)
+
+    def amend_reservation(self, seq: int, ticket: Ticket, end: date | None, given_on: date | None) -> None:
+        """Replace what a reservation that was not sent yet asks for; raises the refusal."""
+        with self.present() as now:
+            self.tradable(ticket.code)
+            self._reservations.amend(seq, ticket, end, given_on, now)
+
+    def cancel_reservation(self, account: Account, seq: int, given_on: date | None) -> None:
+        """Send a reservation no more; what was sent already stays an order. Raises the refusal."""
+        with self.present() as now:
+            self._reservations.cancel(account, seq, given_on, now)
+
+    def _send_reserved(self, due: datetime) -> None:
+        for reservation in list(self._reservations.due(due.date())):
+            ticket = replace(reservation.ticket, quantity=reservation.remaining)
+            try:
+                self._check(ticket, due, is_sent=True)
+                account = ticket.account
+                self._check_means(ticket, due, account.orderable, account.sellable(ticket.code))
+                sending = Sending(self._accept(ticket, due, reserved_until=reservation.end))
+            except RefusalError as refusal:
+                rejected = self._note_rejected(ticket, due, reservation.end)
+                sending = Sending(rejected, refusal.msg1.strip())
+            reservation.sendings.append(sending)
+
+    def _note_rejected(self, ticket: Ticket, at: datetime, end: date | None) -> RestingOrder:
+        """Keep the record of an order that the market did not take."""
+        order = RestingOrder(
+            next(self._numbers),
+            ticket,
+            at,
+            ticket.price,
+            at,
+            upper=0,
+            rejected=ticket.quantity,
+            reserved_until=end,
+        )
+        self._orders[order.number] = order
+        return order
+
     # -- checks ------------------------------------------------------------------------------------
 
-    def _check(self, ticket: Ticket, now: datetime) -> None:
+    def _check(self, ticket: Ticket, now: datetime, *, is_sent: bool = False) -> None:
         listing = self.tradable(ticket.code)
         self.rules.check_kind(ticket.kind, ticket.exchange)
-        self.rules.check_hours(now)
+        if not is_sent:
+            self.rules.check_hours(now)
         if listing.halted:
             raise self.rules.refusal(Reason.HALTED)
         if ticket.kind in PRICED_KINDS:
             self.rules.check_price(ticket.price or 0, self._market.quote(ticket.code, now), listing)
 
-    def _check_means(self, ticket: Ticket, cash: int, shares: int) -> None:
+    def _check_means(self, ticket: Ticket, now: datetime, cash: int, shares: int) -> None:
         if ticket.side is Side.SELL:
             if ticket.quantity > shares:
                 raise self.rules.refusal(Reason.SHARES)
             return
-        price = self.reserve_price(ticket.code, ticket.kind, ticket.price, self._clock.now())
+        price = self.reserve_price(ticket.code, ticket.kind, ticket.price, now)
         if self.fees.purchase(ticket.quantity, price) > cash:
             raise self.rules.refusal(Reason.CASH)
 
@@ -186,115 +237,24 @@ class Brokerage:
         order = self._orders.get(number)
         if order is None or order.ticket.account is not account or order.ticket.exchange != exchange:
             raise self.rules.refusal(Reason.NO_SUCH_ORDER)
-        if not order.remaining or (quantity or 0) > order.remaining:
-            raise self.rules.refusal(Reason.NOTHING_LEFT)
-        if quantity == 0:
+        if not order.remaining or quantity == 0 or (quantity or 0) > order.remaining:
             raise self.rules.refusal(Reason.NOTHING_LEFT)
         return order
 
-    # -- carrying out ------------------------------------------------------------------------------
-
-    def _accept(self, ticket: Ticket, now: datetime, original: int = 0) -> RestingOrder:
-        quote = self._market.quote(ticket.code, now)
+    def _accept(
+        self, ticket: Ticket, now: datetime, original: int = 0, reserved_until: date | None = None
+    ) -> RestingOrder:
         order = RestingOrder(
             number=next(self._numbers),
             ticket=ticket,
             placed_at=now,
-            limit=self._limit(ticket, now),
+            limit=self._floor.limit_of(ticket, now),
             checked=now,
-            upper=quote.upper,
+            upper=self._market.quote(ticket.code, now).upper,
             original=original,
             waits_for_open=now < regular_session(now.date()).open,
+            reserved_until=reserved_until,
         )
-        self._orders[order.number] = self._open[order.number] = order
-        self._set_aside(order)
-        if not in_auction(now):
-            self._take(order, now)
+        self._orders[order.number] = order
+        self._floor.enter(order)
         return order
-
-    def _limit(self, ticket: Ticket, now: datetime) -> int | None:
-        if ticket.kind in MARKET_KINDS:
-            return None
-        if ticket.kind in PRICED_KINDS:
-            return ticket.price
-        book = self._market.book(ticket.code, now)
-        takes_asks = (ticket.side is Side.BUY) == (ticket.kind in BEST_KINDS)
-        own = book.bids if takes_asks else book.asks
-        levels = (book.asks if takes_asks else book.bids) or own
-        return levels[0].price if levels else self._market.quote(ticket.code, now).price
-
-    def _take(self, order: RestingOrder, at: datetime) -> None:
-        """Fill from the shown book, and decide about the rest of an order that may not rest."""
-        ticket = order.ticket
-        book = self._market.book(ticket.code, at)
-        levels = self._taken.left(ticket.code, ticket.side, book)
-        matches = list(walk(levels, ticket.side, order.limit, order.remaining))
-        enough = sum(match.quantity for match in matches) == order.remaining
-        if ticket.kind in ALL_OR_NOTHING_KINDS and not enough:
-            matches = []
-        for match in matches:
-            self._taken.take(ticket.code, ticket.side, book, match)
-            self._fill(order, match.price, match.quantity, at)
-        if not order.remaining:
-            return
-        ends_at_once = ticket.kind in AT_ONCE_KINDS | ALL_OR_NOTHING_KINDS
-        if ends_at_once or (order.limit is None and self._assumptions.cancel_market_rest):
-            order.cancelled += order.remaining
-            self._withdraw(order, order.remaining)
-        elif order.limit is None:
-            order.limit = matches[-1].price if matches else self._market.quote(ticket.code, at).price
-            self._set_aside(order)
-
-    def _advance(self, order: RestingOrder, now: datetime) -> None:
-        """Let happen to a resting order what the market did until now."""
-        code, side = order.ticket.code, order.ticket.side
-        session = regular_session(order.day)
-        if order.waits_for_open and now >= session.open:
-            order.waits_for_open = False
-            order.checked = session.open
-            opening = auction_trade(self._market, code, session.open)
-            if opening is not None and reaches(side, order.limit, opening.price):
-                self._fill(order, opening.price, order.remaining, session.open)
-            else:
-                self._take(order, session.open)
-        until = min(now, session.close)
-        if order.remaining and not order.waits_for_open and order.checked < until:
-            filling = first_filling_trade(self._market, code, side, order.limit, order.checked, until)
-            order.checked = until
-            if filling is not None:
-                self._fill(order, filling.price, order.remaining, filling.at)
-        if order.remaining and now >= session.close:
-            order.lapsed += order.remaining
-            self._set_aside(order)
-
-    def _fill(self, order: RestingOrder, price: int, quantity: int, at: datetime) -> None:
-        ticket, value = order.ticket, price * quantity
-        tax = 0
-        if ticket.side is Side.SELL:
-            tax = self.fees.tax(value, self.tradable(ticket.code).kind, at.date())
-        fee = self.fees.commission(value)
-        fill = Fill(at, order.number, ticket.side, ticket.code, quantity, price, fee, tax)
-        order.filled += quantity
-        order.filled_value += value
-        self._set_aside(order)
-        ticket.account.book(fill)
-
-    def _withdraw(self, order: RestingOrder, quantity: int) -> None:
-        order.withdrawn += quantity
-        self._set_aside(order)
-
-    def _set_aside(self, order: RestingOrder) -> None:
-        """Reserve exactly what the open shares of an order can still need."""
-        account = order.ticket.account
-        if not order.remaining:
-            account.release(order.number)
-            self._open.pop(order.number, None)
-        elif order.ticket.side is Side.BUY:
-            account.reserve_cash(order.number, self._aside(order, order.remaining))
-        else:
-            account.lock_shares(order.number, order.ticket.code, order.remaining)
-
-    def _aside(self, order: RestingOrder, quantity: int) -> int:
-        if order.ticket.side is Side.SELL or not quantity:
-            return 0
-        return self.fees.purchase(quantity, order.upper if order.limit is None else order.limit)

@@ -48,7 +48,7 @@ class Faults:
     def next(self, target: str, fault: Fault | str, count: int = 1, *, seconds: float = 0.0) -> None:
         """Let the next ``count`` calls to ``target`` fail.
 
-        ``target`` is a path, the name of an API (``inquire_price``, ``oauth2.tokenP``) or ``"*"``;
+        ``target`` is a path, the name of an API (``domestic_stock.inquire_price``, ``order_cash``) or ``"*"``;
         ``seconds`` is for ``delay``. Raises ``ValueError`` for an unknown fault, ``InvalidRequestError``
         for an unknown API.
         """

@@ -34,6 +34,11 @@ def clock_time(value: datetime) -> str:
     return value.strftime("%H%M%S")
 
 
+def order_number(number: int) -> str:
+    """Ten digits, padded with zeros."""
+    return f"{number:010d}"
+
+
 def sign(change: int, *, at_upper: bool = False, at_lower: bool = False) -> str:
     """``prdy_vrss_sign``: 1 upper limit, 2 up, 3 unchanged, 4 lower limit, 5 down."""
     if at_upper:
@@ -43,12 +48,18 @@ def sign(change: int, *, at_upper: bool = False, at_lower: bool = False) -> str:
     return "2" if change > 0 else "5" if change < 0 else "3"
 
 
+def _fields(name: str, output: str) -> list[str]:
+    """The documented fields of an output, which some layouts spell with a capital (``Output``)."""
+    known = catalog.response_fields(name)
+    return known[output] if output in known else known[output.capitalize()]
+
+
 def documented(name: str, output: str, values: Mapping[str, str]) -> dict[str, str]:
     """The documented fields of an output in their order; those without a value are blank.
 
     Raises ``KeyError`` for a value that no documented field takes.
     """
-    fields = catalog.response_fields(name)[output]
+    fields = _fields(name, output)
     unknown = values.keys() - set(fields)
     if unknown:
         raise KeyError(f"{name} {output} documents no {', '.join(sorted(unknown))}")
@@ -57,7 +68,4 @@ def documented(name: str, output: str, values: Mapping[str, str]) -> dict[str, s
 
 def zeroed(name: str, output: str) -> dict[str, str]:
     """The documented fields of an output as KIS sends them for an unknown code: zeros and blanks."""
-    return {
-        field: "" if field.lower().endswith(_TEXT_ENDINGS) else "0"
-        for field in catalog.response_fields(name)[output]
-    }
+    return {field: "" if field.lower().endswith(_TEXT_ENDINGS) else "0" for field in _fields(name, output)}

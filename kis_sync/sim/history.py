@@ -164,12 +164,13 @@ def _draw_bar(
     return DailyBar(day, opened, high, low, close, volume, value, base)
 
 
-_PERIODS: dict[str, Callable[[date], object]] = {
+PERIOD_OF: dict[str, Callable[[date], object]] = {
     "D": lambda day: day,
     "W": lambda day: day.isocalendar()[:2],
     "M": lambda day: (day.year, day.month),
     "Y": lambda day: day.year,
 }
+"""Which period (D, W, M or Y) a day lies in: days of one period have equal values."""
 
 
 def aggregate(bars: Sequence[DailyBar], period: str) -> list[DailyBar]:
@@ -177,7 +178,7 @@ def aggregate(bars: Sequence[DailyBar], period: str) -> list[DailyBar]:
 
     A bar at the edge holds only the days given, so a range should begin where a period begins.
     """
-    key = _PERIODS[period]
+    key = PERIOD_OF[period]
     grouped: list[list[DailyBar]] = []
     for bar in bars:
         if grouped and key(grouped[-1][-1].day) == key(bar.day):

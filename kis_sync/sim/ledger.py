@@ -37,6 +37,10 @@ class Fill(NamedTuple):
     price: int
     fee: int
     tax: int
+    cost: int = 0
+    """Of a sale: what the sold shares were bought for, won."""
+    buy_fee: int = 0
+    """Of a sale: the commission that was paid for that purchase, won."""
 
     @property
     def value(self) -> int:
@@ -48,6 +52,11 @@ class Fill(NamedTuple):
         """What the fill adds to the cash, negative for a buy, won."""
         costs = self.fee + self.tax
         return -self.value - costs if self.side is Side.BUY else self.value - costs
+
+    @property
+    def profit(self) -> int:
+        """What a sale earned after all costs, those of the purchase too; 0 for a buy. Won."""
+        return 0 if self.side is Side.BUY else self.cash_effect - self.cost - self.buy_fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,12 @@ def _percent_of(value: int, percent: str) -> int:
 
 @dataclass(slots=True)
 class Holding:
-    """Shares of one code, and what they cost without commission, won."""
+    """Shares of one code, what they cost without commission, and the commission paid for them, won."""
 
     code: str
     quantity: int = 0
     cost: int = 0
+    fee: int = 0
 
     @property
     def average(self) -> float:
@@ -140,22 +150,34 @@ class Account:
         self._locked.pop(order_number, None)
 
     def book(self, fill: Fill) -> None:
-        """Move cash and shares."""
+        """Move cash and shares; fills must come in the order of their times."""
         held = self.holdings.setdefault(fill.code, Holding(fill.code))
         if fill.side is Side.BUY:
             held.quantity += fill.quantity
             held.cost += fill.value
+            held.fee += fill.fee
         else:
-            cost = held.cost * fill.quantity // held.quantity
+            cost, fee = (whole * fill.quantity // held.quantity for whole in (held.cost, held.fee))
             held.quantity -= fill.quantity
             held.cost -= cost
+            held.fee -= fee
             self.realised += fill.value - cost
+            fill = fill._replace(cost=cost, buy_fee=fee)
         self.cash += fill.cash_effect
         self.fills.append(fill)
 
     def deposit(self, on: date) -> int:
         """The deposit as settled on a date: later settlements are not in it, won."""
         return self.cash - sum(fill.cash_effect for fill in self.fills if settlement_day(fill.at.date()) > on)
+
+    def settled(self, on: date) -> Account:
+        """The books as they were with only the trades that are settled on a date; nothing is set aside."""
+        start = self.cash - sum(fill.cash_effect for fill in self.fills)
+        books = Account(self.cano, self.product, start)
+        for fill in self.fills:
+            if settlement_day(fill.at.date()) <= on:
+                books.book(fill)
+        return books
 
     def fills_on(self, day: date) -> list[Fill]:
         """The fills of one day."""

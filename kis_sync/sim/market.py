@@ -138,10 +138,22 @@ class Market:
             changed_at=max(begun, tape.time(count - 1)) if count else begun,
         )
 
-    def trades(self, code: str, at: datetime, count: int = 30) -> list[Trade]:
-        """The session's latest trades at and before ``at``, newest first."""
+    def board(self, at: datetime) -> list[tuple[ListingInfo, Quote]]:
+        """Every listing with its quote at an instant, the large caps first."""
+        return [(info, self.quote(code, at)) for code, info in self._listings.items()]
+
+    def extreme_times(self, code: str, at: datetime) -> tuple[datetime, datetime] | None:
+        """When the session's high and low so far first happened; None before the first trade."""
         tape = self._tape(code, self.session_day(at))
-        happened = tape.count(at)
+        count = tape.count(at)
+        return (tape.high_at(count), tape.low_at(count)) if count else None
+
+    def trades(
+        self, code: str, at: datetime, count: int = 30, *, until: datetime | None = None
+    ) -> list[Trade]:
+        """The latest trades of the session of ``at``, newest first: at and before ``at`` and ``until``."""
+        tape = self._tape(code, self.session_day(at))
+        happened = tape.count(at if until is None else min(at, until))
         return [tape.trade(n) for n in range(happened - 1, max(-1, happened - 1 - count), -1)]
 
     def minute_bars(self, code: str, at: datetime) -> list[MinuteBar]:
@@ -192,6 +204,11 @@ class Market:
         if bars and bars[-1].day == today:
             bars[-1:] = self._running_bar(code, at)
         return bars
+
+    def past_bars(self, code: str, start: date, end: date) -> list[DailyBar]:
+        """The whole daily bars of a range within one month, oldest first, whenever and however new."""
+        month = self._history.month(self._listings[code], start.year, start.month)
+        return [bar for bar in month if start <= bar.day <= end]
 
     def _running_bar(self, code: str, at: datetime) -> list[DailyBar]:
         """Today's bar so far; flat until the first trade, none before the open."""

@@ -45,7 +45,8 @@ def cut_page(
     ``search`` is the key of the query (it becomes ``ctx_area_fk100``), ``identities`` tells the rows apart.
     Raises SYDB0050 for a continuation that does not fit.
     """
-    width = int(question.endpoint.cursor or "100")
+    keys = question.endpoint.cursor
+    width = int(keys[-1].removeprefix("CTX_AREA_NK")) if keys else 100
     state = _state(identities)
     start = 0
     if question.tr_cont == "N":

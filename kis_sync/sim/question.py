@@ -11,13 +11,20 @@ from functools import cache
 from typing import Any
 
 from kis_sync import catalog
-from kis_sync.catalog import Endpoint, Mode
+from kis_sync.catalog import Endpoint, Mode, Parameter
 from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.wire import RefusalError, Request
 
 NOT_ON_PAPER = ("90000000", "모의투자에서는 해당업무가 제공되지 않습니다.")
 _LIVE_INITIALS = "TJC"  # a paper TR id is the live one with V in place of one of these
+_OLDER_TR_IDS: Mapping[str, Mapping[str, tuple[str | None, str | None]]] = {
+    "overseas_stock.inquire_balance": {"": ("JTTT3012R", "VTTT3012R")},
+    "overseas_stock.inquire_nccs": {"": ("JTTT3018R", None)},
+}
+"""Old TR ids that the documents have forgotten, but two public clients still send."""
 _LEFT_OUT_IN_PRACTICE = frozenset({"EXCG_ID_DVSN_CD"})
+_ALSO_A_CANCELLATION = "domestic_stock.order_resv_rvsecncl"
+_NAMES_THE_ORDER = frozenset({"CANO", "ACNT_PRDT_CD", "RSVN_ORD_SEQ"})  # an amendment needs more
 _ALL_MUST_BE_PRESENT = frozenset({"domestic_stock.inquire_balance"})
 
 
@@ -57,8 +64,10 @@ def _tr_ids(with_old: bool) -> _TrIds:
 
 def _pairs(endpoint: Endpoint, with_old: bool) -> dict[str, list[tuple[str | None, str | None]]]:
     known = {variant: [ids] for variant, ids in endpoint.tr_ids.items()}
-    for variant, ids in endpoint.old_tr_ids.items() if with_old else ():
-        known.setdefault(variant, []).append(ids)
+    if with_old:
+        for old in (endpoint.old_tr_ids, _OLDER_TR_IDS.get(endpoint.name, {})):
+            for variant, ids in old.items():
+                known.setdefault(variant, []).append(ids)
     return known
 
 
@@ -87,6 +96,11 @@ def _tr_id_refused(tr_id: str, mode: Mode, known: _TrIds) -> RefusalError:
     return RefusalError("OPSQ0002", "없는 서비스 코드 입니다.")
 
 
+def _is_too_long(parameter: Parameter, value: str) -> bool:
+    """Whether a value is longer than documented; a length that nobody knows (0) has no end."""
+    return 0 < parameter.length < len(value.strip())
+
+
 def query_fields(endpoint: Endpoint, request: Request) -> dict[str, str]:
     """The fields of a GET; raises the refusal of a missing or too long one."""
     for parameter in endpoint.params:
@@ -95,7 +109,7 @@ def query_fields(endpoint: Endpoint, request: Request) -> dict[str, str]:
         needed = not parameter.blank or endpoint.name in _ALL_MUST_BE_PRESENT
         if value is None and needed and name not in _LEFT_OUT_IN_PRACTICE:
             raise input_refused("OPSQ2001", f"ERROR INPUT FIELD NOT FOUND [{name}]")
-        if value is not None and len(value.strip()) > parameter.length:
+        if value is not None and _is_too_long(parameter, value):
             raise input_refused("OPSQ2002", "ERROR : INPUT INVALID_CHECK_FIELD_LENGTH")
     return dict(request.query)
 
@@ -114,10 +128,12 @@ def body_fields(endpoint: Endpoint, body: Mapping[str, Any], assumptions: Assump
     """The fields of a POST: names in upper case, all values strings; raises IGW00007 otherwise."""
     for parameter in endpoint.params:
         needed = not parameter.blank or assumptions.order_needs_all_keys
+        if endpoint.name == _ALSO_A_CANCELLATION:
+            needed = parameter.name in _NAMES_THE_ORDER
         if parameter.name not in body and needed:
             raise body_unmappable()
     if not all(isinstance(value, str) for value in body.values()):
         raise body_unmappable()
-    if any(len(body.get(parameter.name, "").strip()) > parameter.length for parameter in endpoint.params):
+    if any(_is_too_long(parameter, body.get(parameter.name, "")) for parameter in endpoint.params):
         raise body_unmappable()
     return dict(body)

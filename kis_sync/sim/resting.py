@@ -47,10 +47,12 @@ class Ticket:
 
 @dataclass(slots=True)
 class RestingOrder:
-    """An accepted order. ``withdrawn`` shares were changed away or cancelled, ``lapsed`` at the close.
+    """An order with a number. ``withdrawn`` shares were changed away or cancelled, ``lapsed`` at the close.
 
     ``limit`` is the price it fills at or better, ``None`` at market; ``checked`` how far the market has been
-    looked through for it. A cancellation has a number and a record too (``is_cancellation``).
+    looked through for it. A cancellation has a number and a record too (``is_cancellation``), and so has a
+    reserved order that was refused when it was sent (``rejected`` shares). ``reserved_until`` is the last day
+    of the reservation it came from.
     """
 
     number: int
@@ -67,6 +69,8 @@ class RestingOrder:
     withdrawn: int = 0
     cancelled: int = 0
     lapsed: int = 0
+    rejected: int = 0
+    reserved_until: date | None = None
 
     @property
     def day(self) -> date:
@@ -78,4 +82,9 @@ class RestingOrder:
         """Shares that can still be filled."""
         if self.is_cancellation:
             return 0
-        return self.ticket.quantity - self.filled - self.withdrawn - self.lapsed
+        return self.ticket.quantity - self.filled - self.withdrawn - self.lapsed - self.rejected
+
+    @property
+    def given_up(self) -> int:
+        """Shares that were changed away, cancelled or left at the close."""
+        return self.cancelled if self.is_cancellation else self.withdrawn + self.lapsed

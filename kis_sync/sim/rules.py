@@ -15,11 +15,14 @@ from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.listings import ListingInfo
 from kis_sync.sim.market import Quote
 from kis_sync.sim.question import NOT_ON_PAPER
+from kis_sync.sim.reserving_hours import hours_of, takes_reservations
 from kis_sync.sim.resting import KIND_NAMES
 from kis_sync.sim.wire import RefusalError
 
 OFF_HOURS_KINDS = frozenset({"05", "06", "07"})
 PAPER_KINDS = frozenset({"00", "01", "02", "03", "04"})
+_NO_STOCK_ORDERS = {"03", "08"}  # accounts for derivatives
+_RETIREMENT = "29"
 _NOT_TAKEN = {"NXT": {"01", "02"}, "SOR": {"02"}}
 OPENING_AUCTION = timedelta(minutes=30)
 CLOSING_AUCTION = timedelta(minutes=10)
@@ -78,6 +81,14 @@ class Reason(enum.Enum):
         ("APBK0927", "정정취소 가능수량이 없습니다."),
         ("40330000", "모의투자 정정/취소할 수량이 없습니다."),
     )
+    RETIREMENT_ACCOUNT = (
+        ("APBK1744", "퇴직연금 계좌는 주문할 수 없습니다."),
+        ("40910000", "모의투자 주문이 불가한 계좌입니다."),
+    )
+    DERIVATIVES_ACCOUNT = (
+        ("APAC0489", "위탁계좌인 경우만 사용가능합니다"),
+        ("40910000", "모의투자 주문이 불가한 계좌입니다."),
+    )
 
 
 class Rules:
@@ -93,6 +104,20 @@ class Rules:
         if self._mode is Mode.PAPER:
             return RefusalError(*paper, rt_cd="1", status=self._paper_status, padded=True)
         return RefusalError(*live, rt_cd="7", status=200, padded=True)
+
+    def check_product(self, product: str) -> None:
+        """Whether an account of that product code orders stocks at all."""
+        if product == _RETIREMENT:
+            raise self.refusal(Reason.RETIREMENT_ACCOUNT)
+        if product in _NO_STOCK_ORDERS:
+            raise self.refusal(Reason.DERIVATIVES_ACCOUNT)
+
+    def check_reserving(self, now: datetime) -> None:
+        """Whether reserved orders are taken at the moment."""
+        if not takes_reservations(now):
+            begin, end = hours_of(now.date())
+            text = f"예약주문 은 {begin:%H:%M}분 이후부터 익영업일 {end:%H:%M}분까지만 가능합니다."
+            raise RefusalError("KIER3672", text, rt_cd="7", status=200, padded=True)
 
     def check_kind(self, kind: str, exchange: str) -> None:
         """Whether the venue takes such orders; off-hours, midpoint and stop orders are not simulated."""

@@ -21,17 +21,32 @@ from kis_sync.sim.adapter import make_adapter
 from kis_sync.sim.app import App, Parts, Route
 from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.brokerage import Brokerage
+from kis_sync.sim.examples import Examples
 from kis_sync.sim.faults import Faults
 from kis_sync.sim.gate import Gate, Window
+from kis_sync.sim.indices import Indices
 from kis_sync.sim.log import Log, Stats
 from kis_sync.sim.market import Market
 from kis_sync.sim.network import Network
 from kis_sync.sim.oauth import Customer, OAuth, sample_customer
+from kis_sync.sim.overseas import OverseasMarket
 from kis_sync.sim.routes.account import AccountReads
 from kis_sync.sim.routes.calendar import Calendar
+from kis_sync.sim.routes.executions import Executions
+from kis_sync.sim.routes.funds import Funds
+from kis_sync.sim.routes.index_quotes import IndexQuotes
 from kis_sync.sim.routes.listing import Listings
+from kis_sync.sim.routes.means import Means
 from kis_sync.sim.routes.orders import OrderDesk
+from kis_sync.sim.routes.overseas_account import OverseasAccount
+from kis_sync.sim.routes.overseas_charts import OverseasCharts
+from kis_sync.sim.routes.overseas_listing import OverseasListings
+from kis_sync.sim.routes.overseas_quotes import OverseasQuotes
+from kis_sync.sim.routes.profits import Profits
 from kis_sync.sim.routes.quotations import Quotations
+from kis_sync.sim.routes.rankings import Rankings
+from kis_sync.sim.routes.reservations import ReservedOrders
+from kis_sync.sim.routes.traders import Traders
 from kis_sync.sim.routes.watchlist import Watchlist
 from kis_sync.sim.server import Server, http_date
 
@@ -58,7 +73,8 @@ class Simulator:
     ``latency + U(0, jitter)`` seconds, ``tail=(share, mean)`` draws some longer. ``clock`` sets the time
     (mid-session of the latest trading day when not given, but access tokens then end by the machine's time,
     which other programs compare with), ``cash`` is what each account starts with in won. ``customers``
-    closes the door to all others; without it any well-formed key is a customer.
+    closes the door to all others; without it any well-formed key is a customer. With ``examples`` an API that
+    is not simulated is answered with KIS's documented example, or in the documented shape.
     Everything undocumented is a field of ``Assumptions`` and can also be given by name.
 
     >>> with Simulator(mode="paper") as sim:
@@ -83,6 +99,7 @@ class Simulator:
         cash: int = 100_000_000,
         customers: Iterable[Customer] | None = None,
         market: Market | None = None,
+        examples: bool = False,
         assumptions: Assumptions | None = None,
         **switches: Any,
     ) -> None:
@@ -124,7 +141,8 @@ class Simulator:
             if self._customers is None
             else {each.app_key: each.account_no for each in self._customers},
         )
-        self.app = App(self._parts, self._routes())
+        by_example = Examples(self.assumptions, self.brokerage.account)
+        self.app = App(self._parts, self._routes(), by_example.answer if examples else None)
         self._server = Server(self.app.answer, self.clock, host, port)
 
     def _limit(self, limit: float | None) -> float:
@@ -134,13 +152,26 @@ class Simulator:
 
     def _routes(self) -> dict[str, Route]:
         world = (self.brokerage, self.market, self.mode, self.assumptions)
+        indices, abroad = Indices(self.market), OverseasMarket(self.market.seed)
         return {
             **Quotations(self.market, self.clock, self.mode).routes,
-            **Watchlist(self.market, self.clock, self.mode).routes,
+            **Watchlist(self.market, indices, self.clock, self.mode).routes,
+            **Funds(self.market, self.clock, self.mode).routes,
+            **IndexQuotes(self.market, indices, self.clock).routes,
+            **Rankings(self.market, indices, self.clock).routes,
+            **Traders(self.market, self.clock, self.mode).routes,
+            **OverseasQuotes(abroad, self.clock).routes,
+            **OverseasCharts(abroad, self.clock).routes,
+            **OverseasListings(abroad, self.clock).routes,
+            **OverseasAccount(self.brokerage, self.mode, self.assumptions).routes,
             **Listings(self.market, self.clock).routes,
             **Calendar(self.clock).routes,
             **AccountReads(*world).routes,
+            **Means(*world).routes,
+            **Profits(*world).routes,
             **OrderDesk(*world).routes,
+            **Executions(*world).routes,
+            **ReservedOrders(*world).routes,
         }
 
     # -- doors -------------------------------------------------------------------------------------

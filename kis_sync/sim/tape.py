@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -27,6 +27,8 @@ class Trade(NamedTuple):
     total_value: int
     bought: bool
     """Whether the buyer came to the seller's price (매수 체결)."""
+    strength: float
+    """Shares so bought since the open, in percent of those so sold (체결강도); 0 while none was sold."""
 
 
 class MinuteBar(NamedTuple):
@@ -75,9 +77,19 @@ class Tape:
 
     def trade(self, n: int) -> Trade:
         """Trade ``n``, counted from 0."""
+        total, bought = self.volumes[n], self._bought_volumes[n]
+        strength = bought * 100 / (total - bought) if total > bought else 0.0
         return Trade(
-            self.time(n), self.prices[n], self.sizes[n], self.volumes[n], self.values[n], bool(self.bought[n])
+            self.time(n), self.prices[n], self.sizes[n], total, self.values[n], bool(self.bought[n]), strength
         )
+
+    def high_at(self, count: int) -> datetime:
+        """When the highest of the first ``count`` trades (at least one) first happened."""
+        return self.time(bisect_left(self.highs, self.highs[count - 1]))
+
+    def low_at(self, count: int) -> datetime:
+        """When the lowest of the first ``count`` trades (at least one) first happened."""
+        return self.time(bisect_left(self.lows, -self.lows[count - 1], key=lambda price: -price))
 
     def minute_bars(self, count: int) -> list[MinuteBar]:
         """The bars of the first ``count`` trades, oldest first."""
@@ -87,6 +99,11 @@ class Tape:
         if begin < count:
             bars.append(self._bar(begin, count))
         return bars
+
+    @functools.cached_property
+    def _bought_volumes(self) -> array[int]:
+        pairs = zip(self.sizes, self.bought, strict=True)
+        return array("q", accumulate(size if bought else 0 for size, bought in pairs))
 
     @functools.cached_property
     def _minute_ends(self) -> list[int]:

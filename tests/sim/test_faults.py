@@ -61,7 +61,7 @@ def test_status_500_with_an_empty_body_does_nothing(visitor: Visitor) -> None:
     [("EGW00201", "EGW00201"), ("dead_token", "EGW00121"), ("expired_token", "EGW00123")],
 )
 def test_refusals_on_demand(visitor: Visitor, fault: str, code: str) -> None:
-    visitor.sim.faults.next("inquire_price", fault)
+    visitor.sim.faults.next("domestic_stock.inquire_price", fault)
     assert visitor.price().status_code == 500
     after = visitor.price()
     if fault == "EGW00201":
@@ -75,7 +75,7 @@ def test_what_is_issued_after_a_token_died(fault: str, is_new: bool) -> None:
     clock = ManualClock()
     visitor = Visitor(Simulator(clock=clock))
     before = visitor.token
-    visitor.sim.faults.next("inquire_price", fault)
+    visitor.sim.faults.next("domestic_stock.inquire_price", fault)
     assert visitor.price().status_code == 500
     clock.advance(60)
     assert (visitor.issue().json()["access_token"] != before) is is_new
@@ -122,14 +122,14 @@ def test_a_delay_passes_on_the_simulator_s_clock() -> None:
     clock = Slept()
     visitor = Visitor(Simulator(clock=clock))
     visitor.token  # noqa: B018
-    visitor.sim.faults.next("inquire_price", "delay", 2, seconds=2.5)
+    visitor.sim.faults.next("domestic_stock.inquire_price", "delay", 2, seconds=2.5)
     assert [visitor.price().status_code for _ in range(3)] == [200] * 3
     assert clock.total == 5.0
 
 
 def test_faults_strike_the_named_api_so_many_times() -> None:
     faults = Faults()
-    faults.next("inquire_price", "EGW00201", 2)
+    faults.next("domestic_stock.inquire_price", "EGW00201", 2)
     faults.next("*", "delay", seconds=1)
     assert faults.left == 3
     assert dict(faults.take("/other").faults) == {Fault.DELAY: 1}

@@ -39,6 +39,22 @@ def test_filters_of_the_history() -> None:
     assert numbers(INQR_END_DT="20261123") == []
     assert numbers(EXCG_ID_DVSN_CD="NXT") == []
     assert numbers(EXCG_ID_DVSN_CD="ALL") == [sold, waiting, filled]
+    assert numbers(EXCG_ID_DVSN_CD="") == [sold, waiting, filled]
+    assert numbers(ORD_GNO_BRNO="06010") == [sold, waiting, filled]
+    assert numbers(ORD_GNO_BRNO="99999") == []
+    assert numbers(INQR_DVSN_1="1") == numbers(INQR_DVSN_3="02") == []
+    assert numbers(INQR_DVSN_3="01") == [sold, waiting, filled]
+    assert numbers(ODNO=filled) == numbers(ODNO=filled.lstrip("0")) == [filled]
+    assert numbers(ODNO="none") == []
+    assert numbers(INQR_STRT_DT="19800104") == numbers(INQR_STRT_DT="00000101") == [sold, waiting, filled]
+
+
+def test_every_share_of_an_order_is_told_after_the_close_too() -> None:
+    desk = Desk()
+    waiting = desk.placed("buy", 5, desk.quote.lower)
+    assert (desk.row(waiting)["rmn_qty"], desk.row(waiting)["cncl_cfrm_qty"]) == ("5", "0")
+    desk.clock.advance(6 * 3600)
+    assert (desk.row(waiting)["rmn_qty"], desk.row(waiting)["cncl_cfrm_qty"]) == ("0", "5")
 
 
 def test_sums_of_the_history_tell_costs_of_all_orders() -> None:
@@ -69,4 +85,7 @@ def test_open_orders_by_side_and_by_code() -> None:
         assert [row["odno"] for row in rows] == expected
     changed = desk.change(buy, "01", ORD_UNPR=str(desk.quote.lower)).json()["output"]["ODNO"]
     rows = desk.open_orders(INQR_DVSN_1="1").json()["output"]
-    assert {row["odno"]: row["rvse_cncl_dvsn_name"] for row in rows} == {changed: "BUY AMEND*", sell: ""}
+    assert {row["odno"]: row["rvse_cncl_dvsn_name"] for row in rows} == {
+        changed: "BUY AMEND*",
+        sell: "현금매도",
+    }

@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -159,7 +160,136 @@ def test_charts_of_periods_longer_than_one_answer(kis: Any, period: str, bars: i
     assert (days[0].year, days[-1].year) == (2024, 2025)
 
 
+@pytest.mark.parametrize("expression", ["3d", "1h", "1y"])
+def test_charts_by_length(kis: Any, expression: str) -> None:
+    chart = kis.stock(SAMSUNG).chart(expression)
+    times = [bar.time for bar in chart.bars]
+    assert times == sorted(set(times))
+    assert len(times) >= {"3d": 1, "1h": 60, "1y": 240}[expression]
+
+
+def test_charts_of_every_fifth_minute_and_of_the_latest_half_hour(kis: Any) -> None:
+    stock = kis.stock(SAMSUNG)
+    fifth = [bar.time for bar in stock.day_chart(period=5).bars]
+    assert {later - earlier for earlier, later in pairwise(fifth)} == {timedelta(minutes=5)}
+    latest = stock.day_chart(start=timedelta(minutes=30)).bars
+    assert latest[-1].time - latest[0].time == timedelta(minutes=30)
+
+
+def test_adjusted_prices_are_the_plain_ones_without_splits(kis: Any) -> None:
+    plain, adjusted = (
+        kis.stock(SAMSUNG).daily_chart(start=date(2026, 1, 5), end=date(2026, 2, 27), adjust=adjust).bars
+        for adjust in (False, True)
+    )
+    assert [bar.close for bar in plain] == [bar.close for bar in adjusted]
+
+
+# -- abroad --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "market", "name"),
+    [
+        (SAMSUNG, "KRX", "삼성전자"),
+        ("AAPL", "NASDAQ", "애플"),
+        ("KO", "NYSE", "코카콜라"),
+        ("SPY", "AMEX", "SPDR S&P 500 ETF Trust"),
+        ("7203", "TYO", "도요타자동차"),
+        ("00700", "HKEX", "텐센트 홀딩스"),
+        ("FPT", "HSX", "FPT"),
+    ],
+)
+def test_a_code_is_found_in_its_market_without_naming_it(kis: Any, code: str, market: str, name: str) -> None:
+    stock = kis.stock(code)
+    assert (stock.market, stock.name) == (market, name)
+    assert stock.quote().price > 0
+
+
+def test_a_code_that_no_market_knows(kis: Any) -> None:
+    with pytest.raises(pykis.KisNotFoundError):
+        kis.stock("NOPE")
+
+
+def test_a_share_abroad(kis: Any, clients: dict[str, Any]) -> None:
+    stock = kis.stock("AAPL")
+    quote = stock.quote()
+    assert quote.indicator.week52_low <= quote.low <= quote.price <= quote.high <= quote.indicator.week52_high
+    assert quote.price - quote.prev_price == quote.change
+    days = stock.daily_chart(start=timedelta(days=200)).bars
+    assert days[-1].close == quote.price
+    assert len(days) > 130
+    minutes = stock.day_chart(period=5).bars
+    assert minutes[-1].close == quote.price
+    book = clients["live"].stock("AAPL").orderbook()  # in paper mode it asks the paper server, which has none
+    assert book.bid_price.price < book.ask_price.price
+    assert stock.orderable_amount(price=100).amount == 0
+
+
+def test_opening_hours(kis: Any) -> None:
+    hours = {market: kis.trading_hours(market) for market in ("KR", "US", "JP", "HK", "CN", "VN")}
+    assert (hours["KR"].open.hour, hours["KR"].close.hour) == (9, 15)
+    assert (hours["US"].open, hours["US"].close) == (time(9, 30), time(16))
+    assert hours["HK"].open_kst.strftime("%H%M") == "1030"
+
+
 # -- trading -------------------------------------------------------------------------------------------
+
+
+def test_the_default_balance_reaches_over_all_countries(kis: Any) -> None:
+    kis.stock(SAMSUNG).buy(qty=2)
+    balance = kis.account().balance()
+    (held,) = balance.stocks
+    assert (held.symbol, held.quantity) == (SAMSUNG, 2)
+    assert set(balance.deposits) == {"KRW"}
+    assert balance.total == balance.deposits["KRW"].amount + held.quantity * held.current_price
+    for country in ("US", "HK", "JP", "CN", "VN"):
+        assert kis.account().balance(country).stocks == []
+
+
+def test_what_can_be_bought_by_kind_of_order(kis: Any) -> None:
+    stock = kis.stock(SAMSUNG)
+    price = stock.quote().low_limit
+    for kind in (None, "condition"):
+        amount = stock.orderable_amount(price=price, condition=kind)
+        assert (amount.amount, amount.unit_price) == (100_000_000, price)
+        assert amount.quantity == 100_000_000 / price // Decimal("1.000142")
+    if not kis.virtual:
+        for execution in ("IOC", "FOK"):
+            assert stock.orderable_amount(price=price, execution=execution).amount == 100_000_000
+
+
+def test_executions_over_all_countries(kis: Any, today: date) -> None:
+    bought = kis.stock(SAMSUNG).buy(qty=1)
+    (order,) = kis.account().daily_orders(start=today, end=today).orders
+    assert (order.number, order.symbol) == (bought.number, SAMSUNG)
+    assert kis.account().daily_orders(start=today, end=today, country="US").orders == []
+
+
+def test_pending_orders_over_all_countries(clients: dict[str, Any]) -> None:
+    kis = clients["live"]
+    stock = kis.stock(SAMSUNG)
+    order = stock.buy(price=stock.quote().low_limit, qty=1)
+    (waiting,) = kis.account().pending_orders().orders
+    assert waiting.order_number == order
+    assert order.pending_order.pending_quantity == 1
+    assert [each.order_number for each in stock.pending_orders()] == [order]
+
+
+def test_profits(clients: dict[str, Any], sims: dict[str, Simulator]) -> None:
+    kis, today = clients["live"], sims["live"].clock.now().date()
+    stock, account = kis.stock(SAMSUNG), kis.account()
+    assert account.profits(start=today).orders == []
+    stock.buy(qty=2)
+    paid = account.balance("KR").stocks[0].purchase_amount
+    sold = stock.sell(qty=2)
+    earned = orders_by_number(kis, today)[sold.number].price * 2
+    profits = account.profits(start=today)
+    (one,) = profits.orders
+    assert (one.symbol, one.quantity) == (SAMSUNG, 2)
+    assert one.sell_amount == earned
+    assert one.buy_price * 2 == paid
+    assert account.profits(start=today, country="US").orders == []
+    assert account.profits(start=today, country="KR").fees > 0
 
 
 def test_an_account_begins_with_cash_only(kis: Any) -> None:

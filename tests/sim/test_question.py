@@ -88,7 +88,7 @@ def test_old_tr_ids_can_be_switched_off() -> None:
 def test_a_missing_query_field_is_named(visitors: dict[str, Visitor], name: str) -> None:
     fields = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
     del fields[name]
-    response = visitors["live"].ask("inquire_price", **fields)
+    response = visitors["live"].ask("domestic_stock.inquire_price", **fields)
     assert response.status_code == 200
     assert response.json() == {
         "rt_cd": "2",
@@ -110,7 +110,9 @@ def test_a_missing_query_field_is_named(visitors: dict[str, Visitor], name: str)
     ],
 )
 def test_market_divisions(visitors: dict[str, Visitor], mode: str, market: str, code: str) -> None:
-    response = visitors[mode].ask("inquire_price", FID_COND_MRKT_DIV_CODE=market, FID_INPUT_ISCD="005930")
+    response = visitors[mode].ask(
+        "domestic_stock.inquire_price", FID_COND_MRKT_DIV_CODE=market, FID_INPUT_ISCD="005930"
+    )
     assert response.json()["msg_cd"] == code
 
 
@@ -161,7 +163,7 @@ def test_an_unknown_path_is_404_in_the_envelope(visitors: dict[str, Visitor], pa
 
 def test_a_documented_api_that_is_not_simulated_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     sim = Simulator()
-    monkeypatch.setattr(sim.app, "_routes", {})
+    monkeypatch.setattr(sim.app, "routes", {})
     answer = Visitor(sim).price()
     assert (answer.status_code, answer.json()["msg_cd"]) == (500, "OPSQ0002")
     assert "not simulated: domestic_stock.inquire_price" in answer.json()["msg1"]

@@ -95,7 +95,7 @@ def test_today_s_close_is_known_after_the_close_only() -> None:
 
 
 @pytest.mark.parametrize("what", ["info", "stock_info"])
-@pytest.mark.parametrize(("code", "kind"), [("999999", "300"), ("", "300"), ("AAPL", "512")])
+@pytest.mark.parametrize(("code", "kind"), [("999999", "300"), ("", "300"), ("005930", "512")])
 def test_what_is_not_listed_is_refused_with_7(visitor: Visitor, what: str, code: str, kind: str) -> None:
     response = ask(visitor, what, code, kind)
     assert (response.status_code, response.json()["rt_cd"]) == (200, "7")

@@ -101,7 +101,9 @@ class Visitor:
         return self.session.post(url, json=fields, headers=sent, timeout=10)
 
     def price(self, code: str = "005930", **more: Any) -> requests.Response:
-        return self.ask("inquire_price", FID_COND_MRKT_DIV_CODE="J", FID_INPUT_ISCD=code, **more)
+        return self.ask(
+            "domestic_stock.inquire_price", FID_COND_MRKT_DIV_CODE="J", FID_INPUT_ISCD=code, **more
+        )
 
     def balance(self, **more: Any) -> requests.Response:
         return self.ask("domestic_stock.inquire_balance", **self.account | BALANCE | more)

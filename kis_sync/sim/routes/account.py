@@ -1,94 +1,174 @@
-"""The account APIs that read: balance, buying power, sellable quantity.
+"""The account APIs that tell what there is: balances, assets, rights.
 
 This room changes when KIS changes one of these answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 from kis_sync.catalog import Mode
 from kis_sync.market.hours import previous_trading_day
-from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.brokerage import Brokerage
 from kis_sync.sim.formats import documented, rate
-from kis_sync.sim.ledger import Account, Fill, Holding, Side, next_trading_day, settlement_day
-from kis_sync.sim.market import Market, Quote
-from kis_sync.sim.paging import cut_page
-from kis_sync.sim.question import Question, input_refused
-from kis_sync.sim.resting import PRICED_KINDS
+from kis_sync.sim.ledger import Account, Fees, Fill, Holding, Side, next_trading_day
+from kis_sync.sim.question import Question
+from kis_sync.sim.routes.counter import Counter
+from kis_sync.sim.routes.position import Position
 from kis_sync.sim.routes.price import collateral_value
-from kis_sync.sim.wire import Response, success
+from kis_sync.sim.wire import Response
 
 _BALANCE_ROWS = {Mode.LIVE: 50, Mode.PAPER: 20}
+_ASSETS_FOUND = ("KIOK0530", "조회되었습니다")
+_SELLABLE_FOUND = ("KIOK0420", "정상적으로 조회되었습니다")
+_YESTERDAY_LEFT_OUT = "01"
+_NOT_MODELLED = (
+    "cma_evlu_amt",
+    "nxdy_auto_rdpt_amt",
+    "d2_auto_rdpt_amt",
+    "tot_loan_amt",
+    "tot_stln_slng_chgs",
+)
+_SEARCHED = (
+    "CANO",
+    "ACNT_PRDT_CD",
+    "AFHR_FLPR_YN",
+    "OFL_YN",
+    "INQR_DVSN",
+    "UNPR_DVSN",
+    "FUND_STTL_ICLD_YN",
+)
+_RIGHTS_SEARCHED = (
+    "INQR_DVSN",
+    "CUST_RNCNO25",
+    "HMID",
+    "CANO",
+    "ACNT_PRDT_CD",
+    "INQR_STRT_DT",
+    "INQR_END_DT",
+    "RGHT_TYPE_CD",
+    "PDNO",
+    "PRDT_TYPE_CD",
+)
 
 
-def answered(
-    mode: Mode, content: Mapping[str, object], *, is_empty: bool = False, tr_cont: str = "D"
-) -> Response:
-    """An account call's success, with the code and text of its world."""
-    if mode is Mode.PAPER:
-        code, text = "20310000", "모의투자 조회가 완료되었습니다."
-    elif is_empty:
-        code, text = "KIOK0560", "조회할 내용이 없습니다"
-    else:
-        code, text = "KIOK0510", "조회가 완료되었습니다"
-    return success(content, code, text, tr_cont=tr_cont, padded=True)
-
-
-def account_of(brokerage: Brokerage, question: Question) -> Account:
-    """The account that a question names; raises OPSQ2000 when it is not the app key's."""
-    return brokerage.account(question.app_key, question.field("CANO"), question.field("ACNT_PRDT_CD"))
-
-
-class AccountReads:
+class AccountReads(Counter):
     """Answers about one account at the clock's present."""
-
-    def __init__(self, brokerage: Brokerage, market: Market, mode: Mode, assumptions: Assumptions) -> None:
-        self._brokerage = brokerage
-        self._market = market
-        self._mode = mode
-        self._assumptions = assumptions
 
     @property
     def routes(self) -> Mapping[str, Callable[[Question], Response]]:
         """The function that answers each API."""
         return {
             "domestic_stock.inquire_balance": self.balance,
-            "domestic_stock.inquire_psbl_order": self.buying_power,
+            "domestic_stock.inquire_balance_rlz_pl": self.balance_with_profit,
+            "domestic_stock.inquire_account_balance": self.assets,
             "domestic_stock.inquire_psbl_sell": self.sellable,
+            "domestic_stock.period_rights": self.rights,
+            "domestic_bond.inquire_balance": self.bonds,
         }
 
     def balance(self, question: Question) -> Response:
         """inquire-balance: holdings in pages (also those sold out until settled), and one row of sums."""
-        account = account_of(self._brokerage, question)
-        name = question.endpoint.name
+        account = self._account(question)
         with self._brokerage.present() as now:
-            positions = [
-                _Position(held, account, self._market.quote(held.code, now), now.date())
-                for held in account.holdings.values()
-            ]
-            shown = [each for each in positions if each.is_shown]
-            rows = [documented(name, "output1", each.fields(self._name(each.held.code))) for each in shown]
-            search = "^".join(question.field(field) or "N" for field in _SEARCHED) + "^"
-            page = cut_page(
-                question,
-                rows,
-                [each.held.code for each in shown],
-                _BALANCE_ROWS[self._mode],
-                search,
-                self._assumptions,
-            )
-            sums = documented(name, "output2", self._sums(account, positions, now))
-        content = {**page.context, "output1": page.rows, "output2": [sums]}
-        return answered(self._mode, content, is_empty=not rows, tr_cont=page.tr_cont)
+            positions = self._positions(account, now)
+            sums = self._sums(account, positions, now)
+            return self._listed(question, positions, sums, self._row_with_collateral)
 
-    def _name(self, code: str) -> str:
-        listing = self._market.listing(code)
-        return listing.name if listing else ""
+    def balance_with_profit(self, question: Question) -> Response:
+        """inquire-balance-rlz-pl: the same, with what was realised today."""
+        account = self._account(question)
+        with self._brokerage.present() as now:
+            positions = self._positions(account, now)
+            fees, with_costs = self._brokerage.fees, question.field("COST_ICLD_YN") == "Y"
+            profit = _profit_fields(account, positions, now.date(), fees if with_costs else None)
+            sums = self._sums(account, positions, now) | profit
+            return self._listed(question, positions, sums, self._row)
 
-    def _sums(self, account: Account, positions: list[_Position], now: datetime) -> dict[str, str]:
+    def _listed(
+        self,
+        question: Question,
+        positions: Sequence[Position],
+        sums: Mapping[str, str],
+        row: Callable[[Position], dict[str, str]],
+    ) -> Response:
+        name, with_yesterday = question.endpoint.name, question.field("PRCS_DVSN") != _YESTERDAY_LEFT_OUT
+        shown = [each for each in positions if each.is_shown(with_yesterday=with_yesterday)]
+        rows = [documented(name, "output1", row(each)) for each in shown]
+        search = "^".join(question.field(field) or "N" for field in _SEARCHED) + "^"
+        codes = [each.held.code for each in shown]
+        page = self._page(question, rows, codes, _BALANCE_ROWS[self._mode], search)
+        content = {**page.context, "output1": page.rows, "output2": [documented(name, "output2", sums)]}
+        return self._answered(content, is_empty=not rows, tr_cont=page.tr_cont)
+
+    def _row(self, position: Position) -> dict[str, str]:
+        return position.fields(self._name(position.held.code))
+
+    def _row_with_collateral(self, position: Position) -> dict[str, str]:
+        return self._row(position) | {"sbst_pric": str(collateral_value(position.quote))}
+
+    def assets(self, question: Question) -> Response:
+        """inquire-account-balance: assets by kind, as far as they are settled, and their sums."""
+        account, name = self._account(question), question.endpoint.name
+        with self._brokerage.present() as now:
+            settled = account.settled(now.date())
+            positions = self._positions(settled, now)
+        cost = sum(each.held.cost for each in positions)
+        value = sum(each.value for each in positions)
+        rows = _asset_rows(account.product, cost, value, settled.cash)
+        sums = dict.fromkeys(_NO_SUCH_ASSETS, "0") | {
+            "pchs_amt_smtl": str(cost),
+            "nass_tot_amt": str(value),
+            "evlu_pfls_amt_smtl": str(value - cost),
+            "evlu_amt_smtl": str(value),
+            "tot_asst_amt": str(value + settled.cash),
+            "tot_dncl_amt": str(settled.cash),
+            "dncl_amt": str(settled.cash),
+            "ovrs_stck_evlu_amt1": "0.000000",
+            "ovrs_bond_evlu_amt": "0.000000",
+        }
+        content = {
+            "output1": [documented(name, "output1", row) for row in rows],
+            "output2": documented(name, "output2", sums),
+        }
+        return self._answered(content, found=_ASSETS_FOUND)
+
+    def sellable(self, question: Question) -> Response:
+        """inquire-psbl-sell: one holding and how much of it no order has locked.
+
+        The layout calls the answer output1, the documented example output: both are there.
+        """
+        account, code = self._account(question), question.field("PDNO")
+        self._brokerage.tradable(code)
+        (output,) = question.endpoint.outputs
+        with self._brokerage.present() as now:
+            position = self._position(account.holdings.get(code, Holding(code)), account, now)
+            row = documented(question.endpoint.name, output, position.sellable_fields(self._name(code)))
+        return self._answered({"output": row, "output1": row}, found=_SELLABLE_FOUND)
+
+    def rights(self, question: Question) -> Response:
+        """period-rights: no account has rights of issues, dividends or meetings here."""
+        self._account(question)
+        search = "!^".join(question.field(field) for field in _RIGHTS_SEARCHED)
+        page = self._page(question, [], [], _BALANCE_ROWS[self._mode], search)
+        content = {**page.context, "output": page.rows, "output1": page.rows}
+        return self._answered(content, is_empty=True)
+
+    def bonds(self, question: Question) -> Response:
+        """domestic-bond inquire-balance: no account holds bonds here."""
+        account = self._account(question)
+        search = f"{account.cano}!^{account.product}!^{question.field('INQR_CNDT')}!^"
+        page = self._page(question, [], [], _BALANCE_ROWS[self._mode], search)
+        return self._answered({**page.context, "output": page.rows}, is_empty=True)
+
+    def _positions(self, account: Account, now: datetime) -> list[Position]:
+        return [self._position(held, account, now) for held in account.holdings.values()]
+
+    def _position(self, held: Holding, account: Account, now: datetime) -> Position:
+        kind = self._brokerage.tradable(held.code).kind
+        return Position(held, account, self._market.quote(held.code, now), now.date(), kind)
+
+    def _sums(self, account: Account, positions: Sequence[Position], now: datetime) -> dict[str, str]:
         today = now.date()
         value = sum(each.value for each in positions)
         cost = sum(each.held.cost for each in positions)
@@ -118,68 +198,6 @@ class AccountReads:
             }
         )
 
-    def buying_power(self, question: Question) -> Response:
-        """inquire-psbl-order: what cash and how many shares of a code can be bought, fees considered."""
-        account = account_of(self._brokerage, question)
-        code, price_text = question.field("PDNO"), question.field("ORD_UNPR")
-        if price_text and not price_text.isdecimal():
-            raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_ORD_UNPR")
-        fees = self._brokerage.fees
-        with self._brokerage.present() as now:
-            cash, price = account.orderable, 0
-            if code:
-                self._brokerage.tradable(code)
-                asked = int(price_text or "0") or self._market.quote(code, now).price
-                kind = question.field("ORD_DVSN")
-                price = self._brokerage.reserve_price(
-                    code, kind, asked if kind in PRICED_KINDS else None, now
-                )
-        quantity = fees.affordable(cash, price)
-        amount = str(fees.affordable(cash, 1))
-        fields = {
-            "ord_psbl_cash": str(cash),
-            "ord_psbl_sbst": "0",
-            "ruse_psbl_amt": "0",
-            "fund_rpch_chgs": "0",
-            "psbl_qty_calc_unpr": str(price),
-            "nrcvb_buy_amt": amount,
-            "nrcvb_buy_qty": str(quantity),
-            "max_buy_amt": amount,
-            "max_buy_qty": str(quantity),
-            "cma_evlu_amt": "0",
-            "ovrs_re_use_amt_wcrc": "0",
-            "ord_psbl_frcr_amt_wcrc": "0",
-        }
-        return answered(self._mode, {"output": documented(question.endpoint.name, "output", fields)})
-
-    def sellable(self, question: Question) -> Response:
-        """inquire-psbl-sell: one holding and how much of it no order has locked."""
-        account, code = account_of(self._brokerage, question), question.field("PDNO")
-        self._brokerage.tradable(code)
-        with self._brokerage.present() as now:
-            held = account.holdings.get(code, Holding(code))
-            position = _Position(held, account, self._market.quote(code, now), now.date())
-            fields = position.sellable_fields(self._name(code))
-        return answered(self._mode, {"output1": documented(question.endpoint.name, "output1", fields)})
-
-
-_NOT_MODELLED = (
-    "cma_evlu_amt",
-    "nxdy_auto_rdpt_amt",
-    "d2_auto_rdpt_amt",
-    "tot_loan_amt",
-    "tot_stln_slng_chgs",
-)
-_SEARCHED = (
-    "CANO",
-    "ACNT_PRDT_CD",
-    "AFHR_FLPR_YN",
-    "OFL_YN",
-    "INQR_DVSN",
-    "UNPR_DVSN",
-    "FUND_STTL_ICLD_YN",
-)
-
 
 def _traded(fills: list[Fill], day: str) -> dict[str, str]:
     buys = sum(fill.value for fill in fills if fill.side is Side.BUY)
@@ -188,81 +206,65 @@ def _traded(fills: list[Fill], day: str) -> dict[str, str]:
     return {f"{day}_buy_amt": str(buys), f"{day}_sll_amt": str(sells), f"{day}_tlex_amt": str(costs)}
 
 
-class _Position:
-    """One holding valued at the market's last price."""
+def _profit_fields(
+    account: Account, positions: Sequence[Position], today: date, fees: Fees | None
+) -> dict[str, str]:
+    """What today's sales realised, and what selling the rest would; ``fees`` when costs are counted."""
+    sales = [fill for fill in account.fills_on(today) if fill.side is Side.SELL]
+    cost = sum(fill.cost for fill in sales)
+    realised = sum(fill.profit if fees else fill.value - fill.cost for fill in sales)
+    held_cost = sum(each.held.cost for each in positions)
+    gain = sum(each.value for each in positions) - held_cost
+    if fees:
+        gain -= sum(each.held.fee + each.selling_costs(fees) for each in positions)
+    return {
+        "rlzt_pfls": str(realised),
+        "rlzt_erng_rt": f"{realised * 100 / cost if cost else 0:.8f}",
+        "real_evlu_pfls": str(gain),
+        "real_evlu_pfls_erng_rt": f"{gain * 100 / held_cost if held_cost else 0:.8f}",
+    }
 
-    def __init__(self, held: Holding, account: Account, quote: Quote, today: date) -> None:
-        self.held = held
-        self.quote = quote
-        self.value = held.quantity * quote.price
-        self._account = account
-        self._fills = [fill for fill in account.fills if fill.code == held.code]
-        self._today = today
 
-    @property
-    def is_shown(self) -> bool:
-        """A holding that was sold out stays in the list until the sale is settled."""
-        if self.held.quantity:
-            return True
-        return bool(self._fills) and settlement_day(self._fills[-1].at.date()) > self._today
+# -- assets by kind ------------------------------------------------------------------------------------
 
-    @property
-    def quantity_before(self) -> int:
-        """Shares held before today's trades."""
-        bought, sold = self._moved(self._today)
-        return self.held.quantity - bought + sold
+_KINDS = {"": (20, 17), "21": (17, 14)}  # rows of the list, and which of them is the deposit, by product
+_NO_SUCH_ASSETS = (
+    "loan_amt_smtl",
+    "tot_lnda_tot_ulst_lnda",
+    "cma_auto_loan_amt",
+    "tot_mgln_amt",
+    "stln_evlu_amt",
+    "crdt_fncg_amt",
+    "ocl_apl_loan_amt",
+    "pldg_stup_amt",
+    "frcr_evlu_tota",
+    "cma_evlu_amt",
+    "tot_sbst_amt",
+    "thdt_rcvb_amt",
+    "mmf_cma_mgge_loan_amt",
+    "sbsc_dncl_amt",
+    "pbst_sbsc_fnds_loan_use_amt",
+    "etpr_crdt_grnt_loan_amt",
+)
 
-    def _moved(self, day: date) -> tuple[int, int]:
-        fills = [fill for fill in self._fills if fill.at.date() == day]
-        bought = sum(fill.quantity for fill in fills if fill.side is Side.BUY)
-        return bought, sum(fill.quantity for fill in fills) - bought
 
-    def _worth(self) -> dict[str, str]:
-        gain = self.value - self.held.cost
-        percent = gain * 100 / self.held.cost if self.held.cost else 0.0
-        return {
-            "pchs_avg_pric": f"{self.held.average:.4f}",
-            "pchs_amt": str(self.held.cost),
-            "evlu_amt": str(self.value),
-            "evlu_pfls_amt": str(gain),
-            "evlu_pfls_rt": rate(percent),
-        }
+def _asset_rows(product: str, cost: int, value: int, deposit: int) -> list[dict[str, str]]:
+    """Securities first, then what there is none of, the deposit, and at last the sum of all."""
+    count, at = _KINDS.get(product, _KINDS[""])
+    total = value + deposit
+    rows = [_asset_row(0, 0, total) for _ in range(count)]
+    rows[0] = _asset_row(cost, value, total)
+    rows[at] = _asset_row(0, deposit, total) | {"evlu_pfls_amt": "0"}
+    rows[-1] = _asset_row(cost, total, total) | {"evlu_pfls_amt": str(value - cost)}
+    return rows
 
-    def fields(self, name: str) -> dict[str, str]:
-        """The row of the balance."""
-        bought, sold = self._moved(self._today)
-        bought_before, sold_before = self._moved(previous_trading_day(self._today))
-        worth = self._worth()
-        return worth | {
-            "pdno": self.held.code,
-            "prdt_name": name,
-            "trad_dvsn_name": "현금",
-            "bfdy_buy_qty": str(bought_before),
-            "bfdy_sll_qty": str(sold_before),
-            "thdt_buyqty": str(bought),
-            "thdt_sll_qty": str(sold),
-            "hldg_qty": str(self.held.quantity),
-            "ord_psbl_qty": str(self._account.sellable(self.held.code)),
-            "prpr": str(self.quote.price),
-            "evlu_erng_rt": worth["evlu_pfls_rt"] + "000000",
-            "loan_amt": "0",
-            "stln_slng_chgs": "0",
-            "fltt_rt": f"{self.quote.change_percent:.8f}",
-            "bfdy_cprs_icdc": str(self.quote.change),
-            "sbst_pric": str(collateral_value(self.quote)),
-            "stck_loan_unpr": "0.0000",
-        }
 
-    def sellable_fields(self, name: str) -> dict[str, str]:
-        """The answer of inquire-psbl-sell."""
-        bought, sold = self._moved(self._today)
-        return self._worth() | {
-            "pdno": self.held.code,
-            "prdt_name": name,
-            "buy_qty": str(bought),
-            "sll_qty": str(sold),
-            "cblc_qty": str(self.held.quantity),
-            "nsvg_qty": "0",
-            "ord_psbl_qty": str(self._account.sellable(self.held.code)),
-            "now_pric": str(self.quote.price),
-        }
+def _asset_row(cost: int, value: int, total: int) -> dict[str, str]:
+    return {
+        "pchs_amt": str(cost),
+        "evlu_amt": str(value),
+        "evlu_pfls_amt": str(value - cost),
+        "crdt_lnd_amt": "0",
+        "real_nass_amt": str(value),
+        "whol_weit_rt": rate(value * 100 / total if total else 0.0) + "000000",
+    }

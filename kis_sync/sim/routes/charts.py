@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 
-from kis_sync.market.hours import regular_session
+from kis_sync.market.hours import is_trading_day, regular_session
 from kis_sync.sim.formats import clock_time, day, sign
 from kis_sync.sim.history import DailyBar, aggregate
 from kis_sync.sim.market import Market, Phase, Quote
@@ -16,8 +17,10 @@ from kis_sync.sim.question import input_refused
 from kis_sync.sim.tape import MinuteBar
 
 MINUTE_ROWS = 30
+PAST_MINUTE_ROWS = 120
 PERIOD_ROWS = 100
 _MINUTE = timedelta(minutes=1)
+_YEAR = timedelta(days=365)
 _DAYS_IN = {"D": 1, "W": 7, "M": 31, "Y": 366}
 
 Row = dict[str, str]
@@ -66,6 +69,42 @@ def minute_rows(market: Market, quote: Quote, asked: datetime) -> list[Row]:
     past = [bar for bar in bars if clock_time(bar.start) <= clock_time(asked)]
     rows += [_bar_row(bar) for bar in reversed(past[-MINUTE_ROWS:])]
     return rows[:MINUTE_ROWS]
+
+
+def past_minute_rows(
+    market: Market, code: str, until: datetime, at: datetime, *, back: bool, filled: bool
+) -> list[Row]:
+    """At most 120 rows at and before ``until``, newest first, over as many days as it takes.
+
+    ``back`` goes on to the days before, a year at most; ``filled`` adds flat rows for minutes without trades.
+    """
+    rows: list[Row] = []
+    listing = market.listing(code)
+    if listing is None or listing.halted:
+        return rows
+    day, oldest = min(until.date(), market.session_day(at)), market.session_day(at) - _YEAR
+    while day >= oldest and len(rows) < PAST_MINUTE_ROWS:
+        bars = market.past_minute_bars(code, day, at) if is_trading_day(day) else []
+        known = [bar for bar in bars if bar.start <= until]
+        made = _filled(known, min(until, at)) if filled else [_bar_row(bar) for bar in known]
+        rows += reversed(made)
+        if not back:
+            break
+        day -= timedelta(days=1)
+    return rows[:PAST_MINUTE_ROWS]
+
+
+def _filled(bars: Sequence[MinuteBar], until: datetime) -> list[Row]:
+    """The rows of a day's bars, oldest first, with a flat one for every minute that none traded in."""
+    rows: list[Row] = []
+    for bar, after in zip_longest(bars, bars[1:]):
+        rows.append(_bar_row(bar))
+        minute = bar.start + _MINUTE
+        end = after.start if after else min(until, regular_session(bar.start.date()).close)
+        while minute < end or (after is None and minute == end):
+            rows.append(_minute_row(minute, (bar.close,) * 4, 0, bar.total_value))
+            minute += _MINUTE
+    return rows
 
 
 def _flat_row(minute: datetime, quote: Quote, volume: int) -> Row:

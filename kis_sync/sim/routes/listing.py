@@ -1,7 +1,7 @@
 """search-info and search-stock-info: what a listing is, whatever its price.
 
-English names, codes of sectors and other master data that the market does not know stay blank. This room
-changes when KIS changes one of these answers.
+English names (of Korean listings), codes of sectors and other master data that the market does not know stay
+blank. This room changes when KIS changes one of these answers.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from kis_sync.market.ticks import Listing
 from kis_sync.sim.formats import day, documented
 from kis_sync.sim.listings import ListingInfo
 from kis_sync.sim.market import Market, Phase
+from kis_sync.sim.overseas_listings import OverseasListing
 from kis_sync.sim.question import Question
+from kis_sync.sim.routes.overseas_listing import find_product, not_found
 from kis_sync.sim.routes.price import collateral_value
-from kis_sync.sim.wire import RefusalError, Response, success
+from kis_sync.sim.wire import Response, success
 
 MARKET_CODES = {"KOSPI": "02", "KOSDAQ": "03"}
 """excg_dvsn_cd of a listing."""
@@ -42,7 +44,10 @@ class Listings:
         }
 
     def product(self, question: Question) -> Response:
-        """search-info (CTPF1604R)."""
+        """search-info (CTPF1604R), for what is listed abroad too."""
+        abroad = find_product(question.field("PRDT_TYPE_CD"), question.field("PDNO"))
+        if abroad is not None:
+            return _found(question, _names_abroad(abroad))
         now = self._clock.now()
         return _found(question, self._names(self._wanted(question), now))
 
@@ -57,7 +62,7 @@ class Listings:
         """The listing asked for; raises the refusal by which clients know that there is none."""
         listing = self._market.listing(question.field("PDNO"))
         if listing is None or question.field("PRDT_TYPE_CD") != _STOCKS:
-            raise RefusalError("KIER2620", "조회할 자료가 없습니다.", rt_cd="7", status=200, padded=True)
+            raise not_found()
         return listing
 
     def _names(self, listing: ListingInfo, now: datetime) -> dict[str, str]:
@@ -128,6 +133,24 @@ def _share_kind(listing: ListingInfo) -> str:
     if listing.kind is Listing.FUND:
         return "000"
     return "101" if listing.code.endswith("0") else "201"
+
+
+def _names_abroad(listing: OverseasListing) -> dict[str, str]:
+    return {
+        "pdno": listing.symbol,
+        "prdt_type_cd": listing.exchange.product_type,
+        "prdt_name": listing.name,
+        "prdt_name120": listing.name,
+        "prdt_abrv_name": listing.name,
+        "prdt_eng_name": listing.english_name,
+        "prdt_eng_name120": listing.english_name,
+        "prdt_eng_abrv_name": listing.english_name,
+        "std_pdno": listing.isin,
+        "shtn_pdno": listing.symbol,
+        "prdt_clsf_cd": "101210",
+        "prdt_clsf_name": "해외주식",
+        "ivst_prdt_type_cd_name": "해외주식",
+    }
 
 
 def _found(question: Question, fields: Mapping[str, str]) -> Response:

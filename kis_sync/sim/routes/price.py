@@ -14,22 +14,14 @@ from typing import NamedTuple
 
 from kis_sync.market.price_limits import limit_width
 from kis_sync.market.ticks import Listing
+from kis_sync.sim.flows import net_foreign
 from kis_sync.sim.formats import day, rate, share, sign
 from kis_sync.sim.history import DailyBar
 from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Quote
+from kis_sync.sim.market import Phase, Quote
 
-_ALWAYS_NO = (
-    "oprc_rang_cont_yn",
-    "clpr_rang_cont_yn",
-    "elw_pblc_yn",
-    "vi_cls_code",
-    "ovtm_vi_cls_code",
-    "invt_caful_yn",
-    "short_over_yn",
-    "sltr_yn",
-    "mang_issu_cls_code",
-)
+_FLAGS = ("oprc_rang_cont_yn", "elw_pblc_yn", "vi_cls_code", "invt_caful_yn", "short_over_yn", "sltr_yn")
+_ALWAYS_NO = ("clpr_rang_cont_yn", "ovtm_vi_cls_code", "mang_issu_cls_code")
 _PIVOTS = (
     "pvt_scnd_dmrs_prc",
     "pvt_frst_dmrs_prc",
@@ -81,15 +73,20 @@ def value_fields(listing: ListingInfo, quote: Quote) -> dict[str, str]:
     """Capital, market value and earnings."""
     figures = figures_of(listing)
     return {
-        "cpfn": str(listing.par * listing.listed_shares // _EOK),
+        "cpfn": in_eok(listing.par * listing.listed_shares),
         "stck_fcam": str(listing.par),
         "lstn_stcn": str(listing.listed_shares),
-        "hts_avls": str(quote.price * listing.listed_shares // _EOK),
+        "hts_avls": in_eok(quote.price * listing.listed_shares),
         "per": rate(quote.price / figures.eps if figures.eps else 0.0),
         "pbr": rate(quote.price / figures.bps if figures.bps else 0.0),
         "eps": rate(figures.eps),
         "vol_tnrt": share(quote.volume, listing.listed_shares),
     }
+
+
+def in_eok(won: int) -> str:
+    """An amount in units of 100 million won, rounded as the documented examples are."""
+    return str((won + _EOK // 2) // _EOK)
 
 
 def collateral_value(quote: Quote) -> int:
@@ -105,24 +102,30 @@ def price_fields(listing: ListingInfo, quote: Quote, past: Past) -> dict[str, st
         **value_fields(listing, quote),
         **_session_fields(listing, quote),
         **_pivot_fields(quote),
-        **_holding_fields(listing),
-        **_extreme_fields(quote, past),
+        **_holding_fields(listing, quote),
+        **extreme_fields(quote, past),
     }
 
 
-def _state_fields(listing: ListingInfo, quote: Quote) -> dict[str, str]:
-    no = dict.fromkeys(_ALWAYS_NO, "N")
-    return no | {
-        "iscd_stat_cls_code": "58" if quote.halted else "55",
-        "marg_rate": "100.00" if quote.halted else "20.00",
+def state_flags(listing: ListingInfo, quote: Quote) -> dict[str, str]:
+    """What a stock is at the moment, as far as both present states tell it."""
+    return {
         "rprs_mrkt_kor_name": listing.market,
         "bstp_kor_isnm": listing.sector,
-        "temp_stop_yn": "Y" if quote.halted else "N",
+        "marg_rate": "100.00" if quote.halted else "20.00",
         "crdt_able_yn": "N" if quote.halted else "Y",
+        "mrkt_warn_cls_code": "00",
+    } | dict.fromkeys(_FLAGS, "N")
+
+
+def _state_fields(listing: ListingInfo, quote: Quote) -> dict[str, str]:
+    return state_flags(listing, quote) | {
+        **dict.fromkeys(_ALWAYS_NO, "N"),
+        "iscd_stat_cls_code": "58" if quote.halted else "55",
+        "temp_stop_yn": "Y" if quote.halted else "N",
         "grmn_rate_cls_code": "40",
         "ssts_yn": "N" if quote.halted else "Y",
         "stck_shrn_iscd": listing.code,
-        "mrkt_warn_cls_code": "00",
         "stac_month": "12",
         "hts_deal_qty_unit_val": "1",
         "last_ssts_cntg_qty": "0",
@@ -171,12 +174,13 @@ def _pivot_fields(quote: Quote) -> dict[str, str]:
     return {name: str(int(value)) for name, value in zip(_PIVOTS, levels, strict=True)}
 
 
-def _holding_fields(listing: ListingInfo) -> dict[str, str]:
+def _holding_fields(listing: ListingInfo, quote: Quote) -> dict[str, str]:
+    told = quote.phase is Phase.CLOSED  # who bought is known after the close
     figures = figures_of(listing)
     return {
         "hts_frgn_ehrt": rate(figures.foreign_percent),
         "frgn_hldn_qty": str(int(listing.listed_shares * figures.foreign_percent / 100)),
-        "frgn_ntby_qty": "0",
+        "frgn_ntby_qty": str(net_foreign(quote.code, quote.day, quote.volume) if told else 0),
         "pgtr_ntby_qty": "0",
         "whol_loan_rmnd_rate": rate(figures.credit_percent),
         "bps": rate(figures.bps),
@@ -219,11 +223,13 @@ def _extremes_of(days: Sequence[DailyBar]) -> Extremes | None:
     return Extremes(top.high, top.day, bottom.low, bottom.day)
 
 
-def _extreme_fields(quote: Quote, past: Past) -> dict[str, str]:
+def extreme_fields(quote: Quote, past: Past) -> dict[str, str]:
+    """The extremes of each span in ``past``, today's session included."""
     fields: dict[str, str] = {}
     today = (quote.high or quote.price, quote.low or quote.price)
-    for span, names in _SPANS.items():
-        known = past[span] or Extremes(today[0], quote.day, today[1], quote.day)
+    for span, before in past.items():
+        names = _SPANS[span]
+        known = before or Extremes(today[0], quote.day, today[1], quote.day)
         high = max((known.high, known.high_day), (today[0], quote.day), key=lambda each: each[0])
         low = min((known.low, known.low_day), (today[1], quote.day), key=lambda each: each[0])
         for letter, (price, on) in {"h": high, "l": low}.items():

@@ -6,19 +6,27 @@ This room changes when KIS changes one of these answers, or another quotation is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from kis_sync.catalog import Mode
-from kis_sync.clock import Clock
+from kis_sync.clock import KST, Clock
 from kis_sync.sim.book import Book
+from kis_sync.sim.flows import net_foreign
 from kis_sync.sim.formats import clock_time, day, documented, rate, share, sign, zeroed
 from kis_sync.sim.history import DailyBar
 from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Quote
+from kis_sync.sim.market import Market, Phase, Quote
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.book import expected_fields, level_fields
-from kis_sync.sim.routes.charts import minute_rows, parse_day, parse_hour, period_bars, period_row
+from kis_sync.sim.routes.charts import (
+    minute_rows,
+    parse_day,
+    parse_hour,
+    past_minute_rows,
+    period_bars,
+    period_row,
+)
 from kis_sync.sim.routes.price import (
     Past,
     change_fields,
@@ -27,12 +35,15 @@ from kis_sync.sim.routes.price import (
     price_fields,
     value_fields,
 )
+from kis_sync.sim.routes.second_price import second_price_fields
 from kis_sync.sim.tape import Trade
 from kis_sync.sim.wire import Response, success
 
 _MARKETS = {Mode.LIVE: ("J", "NX", "UN"), Mode.PAPER: ("J",)}
 _YEAR = timedelta(days=400)
 _LONG_AGO = date(1900, 1, 1)
+_SECOND = timedelta(milliseconds=999)
+_CHANGE = ("prdy_vrss", "prdy_vrss_sign", "prdy_ctrt")
 _TRADE_ROWS = 30
 _DAY_ROWS = 30
 
@@ -44,17 +55,20 @@ class Quotations:
         self._market = market
         self._clock = clock
         self._mode = mode
-        self._past = lru_cache(maxsize=4096)(self._read_past)
+        self._past = past_reader(market, clock)
 
     @property
     def routes(self) -> Mapping[str, Callable[[Question], Response]]:
         """The function that answers each API."""
         return {
             "domestic_stock.inquire_price": self.price,
+            "domestic_stock.inquire_price_2": self.second_price,
             "domestic_stock.inquire_asking_price_exp_ccn": self.book,
             "domestic_stock.inquire_time_itemchartprice": self.minutes,
             "domestic_stock.inquire_daily_itemchartprice": self.periods,
+            "domestic_stock.inquire_time_dailychartprice": self.past_minutes,
             "domestic_stock.inquire_ccnl": self.trades,
+            "domestic_stock.inquire_time_itemconclusion": self.trades_until,
             "domestic_stock.inquire_daily_price": self.days,
         }
 
@@ -67,6 +81,15 @@ class Quotations:
         quote = self._market.quote(listing.code, self._clock.now())
         fields = price_fields(listing, quote, self._past(listing.code, quote.day))
         return quoted({"output": documented(name, "output", fields)}, mark="!")
+
+    def second_price(self, question: Question) -> Response:
+        """inquire-price-2 (FHPST01010000)."""
+        self.check_market(question)
+        name, listing = question.endpoint.name, self.listing(question)
+        if listing is None:
+            return quoted({"output": zeroed(name, "output")})
+        quote = self._market.quote(listing.code, self._clock.now())
+        return quoted({"output": documented(name, "output", second_price_fields(listing, quote))})
 
     def book(self, question: Question) -> Response:
         """inquire-asking-price-exp-ccn (FHKST01010200)."""
@@ -94,6 +117,32 @@ class Quotations:
         summary = documented(name, "output1", _summary(listing, quote))
         return quoted({"output1": summary, "output2": rows})
 
+    def past_minutes(self, question: Question) -> Response:
+        """inquire-time-dailychartprice (FHKST03010230): 120 one-minute rows of any day of a year."""
+        self.check_market(question)
+        name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
+        day = parse_day(question.field("FID_INPUT_DATE_1"), "FID_INPUT_DATE_1")
+        until = parse_hour(question.field("FID_INPUT_HOUR_1"), datetime.combine(day, time(), KST))
+        if "FID_FAKE_TICK_INCU_YN" not in question.fields:
+            raise input_refused("OPSQ2001", "ERROR INPUT FIELD NOT FOUND [FID_FAKE_TICK_INCU_YN]")
+        if listing is None:
+            return quoted({"output1": zeroed(name, "output1"), "output2": []})
+        rows = past_minute_rows(
+            self._market,
+            listing.code,
+            until,
+            now,
+            back=question.field("FID_PW_DATA_INCU_YN").upper() == "Y",
+            filled=question.field("FID_FAKE_TICK_INCU_YN").upper() == "Y",
+        )
+        summary = _summary(listing, self._market.quote(listing.code, now))
+        return quoted(
+            {
+                "output1": documented(name, "output1", summary),
+                "output2": [documented(name, "output2", row) for row in rows],
+            }
+        )
+
     def periods(self, question: Question) -> Response:
         """inquire-daily-itemchartprice (FHKST03010100): 100 bars of days, weeks, months or years."""
         self.check_market(question)
@@ -101,7 +150,7 @@ class Quotations:
         start, end = (
             parse_day(question.field(field), field) for field in ("FID_INPUT_DATE_1", "FID_INPUT_DATE_2")
         )
-        period = _period(question, "DWMY")
+        period = period_of(question, "DWMY")
         if listing is None:
             return quoted({"output1": zeroed(name, "output1"), "output2": []})
         quote, book = self._market.quote(listing.code, now), self._market.book(listing.code, now)
@@ -121,18 +170,63 @@ class Quotations:
         rows = [documented(name, "output", _trade_row(trade, quote)) for trade in trades]
         return quoted({"output": rows}, mark="!")
 
+    def trades_until(self, question: Question) -> Response:
+        """inquire-time-itemconclusion (FHPST01060000): the 30 trades at and before an hour of today."""
+        self.check_market(question)
+        name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
+        asked = parse_hour(question.field("FID_INPUT_HOUR_1"), now)
+        if listing is None:
+            return quoted({"output1": zeroed(name, "output1"), "output2": []})
+        quote = self._market.quote(listing.code, now)
+        until = datetime.combine(quote.day, asked.time(), KST) + _SECOND  # the whole of its last second
+        trades = self._market.trades(listing.code, now, _TRADE_ROWS, until=until)
+        rows = [self._timed_row(trade, quote) for trade in trades]
+        summary = change_fields(quote) | {
+            "stck_prpr": str(quote.price),
+            "acml_vol": str(quote.volume),
+            "prdy_vol": str(quote.previous_volume),
+            "rprs_mrkt_kor_name": listing.market,
+        }
+        return quoted(
+            {
+                "output1": documented(name, "output1", summary),
+                "output2": [documented(name, "output2", row) for row in rows],
+            }
+        )
+
+    def _timed_row(self, trade: Trade, quote: Quote) -> dict[str, str]:
+        """A trade with the best ask and bid right after it."""
+        book = self._market.book(quote.code, trade.at)
+        row = _trade_row(trade, quote)
+        return {name: row[name] for name in ("stck_cntg_hour", *_CHANGE, "tday_rltv")} | {
+            "stck_pbpr": row["stck_prpr"],
+            "askp": str(book.asks[0].price if book.asks else 0),
+            "bidp": str(book.bids[0].price if book.bids else 0),
+            "acml_vol": str(trade.total_volume),
+            "cnqn": str(trade.volume),
+        }
+
     def days(self, question: Question) -> Response:
         """inquire-daily-price (FHKST01010400): the latest 30 bars of days, weeks or months."""
         self.check_market(question)
         name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
-        period = _period(question, "DWM")
+        period = period_of(question, "DWM")
         if listing is None:
             return quoted({"output": []}, mark="!")
         bars = period_bars(self._market, listing.code, _LONG_AGO, now.date(), period, now)
         befores = [*bars[1:], None]
         pairs = list(zip(bars, befores, strict=True))[:_DAY_ROWS]
-        rows = [documented(name, "output", _day_row(bar, before, listing)) for bar, before in pairs]
-        return quoted({"output": rows}, mark="!")
+        rows = [
+            _day_row(bar, before, listing) | {"frgn_ntby_qty": str(self._net_foreign(listing, bar, period))}
+            for bar, before in pairs
+        ]
+        return quoted({"output": [documented(name, "output", row) for row in rows]}, mark="!")
+
+    def _net_foreign(self, listing: ListingInfo, bar: DailyBar, period: str) -> int:
+        """What foreigners bought net on a day that is over; 0 for longer bars (not added up)."""
+        now = self._clock.now()
+        running = bar.day == self._market.session_day(now) and self._market.phase(now) is not Phase.CLOSED
+        return 0 if running or period != "D" else net_foreign(listing.code, bar.day, bar.volume)
 
     def check_market(self, question: Question) -> None:
         """Raises OPSQ2001 for a market division that this world does not know."""
@@ -142,10 +236,17 @@ class Quotations:
         """The listing that a question is about, ``None`` for an unknown code."""
         return self._market.listing(question.field("FID_INPUT_ISCD"))
 
-    def _read_past(self, code: str, on: date) -> Past:
+
+def past_reader(market: Market, clock: Clock) -> Callable[[str, date], Past]:
+    """A function that reads a listing's extremes of the year before a session, and remembers them."""
+
+    @lru_cache(maxsize=4096)
+    def read(code: str, on: date) -> Past:
         yesterday = on - timedelta(days=1)
-        bars = self._market.daily_bars_between(code, yesterday - _YEAR, yesterday, self._clock.now())
+        bars = market.daily_bars_between(code, yesterday - _YEAR, yesterday, clock.now())
         return past_extremes(bars, on)
+
+    return read
 
 
 def check_division(code: str, mode: Mode) -> None:
@@ -159,7 +260,8 @@ def quoted(content: Mapping[str, object], mark: str = ".") -> Response:
     return success(content, "MCA00000", f"정상처리 되었습니다{mark}")
 
 
-def _period(question: Question, known: str) -> str:
+def period_of(question: Question, known: str) -> str:
+    """The letter of the period asked for; raises OPSQ2001 for one that is not among ``known``."""
     period = question.field("FID_PERIOD_DIV_CODE").upper()
     if len(period) != 1 or period not in known:
         raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_PERIOD_DIV_CODE")
@@ -208,7 +310,7 @@ def _trade_row(trade: Trade, quote: Quote) -> dict[str, str]:
             change, at_upper=trade.price == quote.upper, at_lower=trade.price == quote.lower
         ),
         "cntg_vol": str(trade.volume),
-        "tday_rltv": "100.00",
+        "tday_rltv": rate(trade.strength),
         "prdy_ctrt": share(change, quote.base),
     }
 
@@ -227,7 +329,6 @@ def _day_row(bar: DailyBar, before: DailyBar | None, listing: ListingInfo) -> di
         "prdy_vrss_sign": sign(change),
         "prdy_ctrt": share(change, bar.base),
         "hts_frgn_ehrt": rate(figures_of(listing).foreign_percent),
-        "frgn_ntby_qty": "0",
         "flng_cls_code": "00",
         "acml_prtt_rate": "1.00",
     }

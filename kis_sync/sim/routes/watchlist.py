@@ -11,14 +11,17 @@ from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
 from kis_sync.sim.book import Book, Level
 from kis_sync.sim.formats import documented, rate, share, sign, zeroed
+from kis_sync.sim.indices import INDICES, IndexQuote, Indices
 from kis_sync.sim.listings import ListingInfo
 from kis_sync.sim.market import Market, Phase, Quote
 from kis_sync.sim.question import Question
+from kis_sync.sim.routes.index_quotes import index_change, level_sign, millions, thousands
 from kis_sync.sim.routes.price import quote_sign
 from kis_sync.sim.routes.quotations import check_division, quoted
 from kis_sync.sim.wire import Response
 
 MOST = 30
+_SECTOR = "U"
 _MARKET_NAMES = {"KOSPI": "거래소", "KOSDAQ": "코스닥"}
 _HOURS = {Phase.PRE_OPEN: "B", Phase.OPEN: "0", Phase.CLOSING_AUCTION: "A", Phase.CLOSED: "0"}
 _NOBODY = Level(0, 0)
@@ -27,8 +30,9 @@ _NOBODY = Level(0, 0)
 class Watchlist:
     """Answers about several listings at the clock's present."""
 
-    def __init__(self, market: Market, clock: Clock, mode: Mode) -> None:
+    def __init__(self, market: Market, indices: Indices, clock: Clock, mode: Mode) -> None:
         self._market = market
+        self._indices = indices
         self._clock = clock
         self._mode = mode
 
@@ -41,21 +45,49 @@ class Watchlist:
         """intstock-multprice (FHKST11300006): a row for each slot that names a code, in their order."""
         name, now = question.endpoint.name, self._clock.now()
         rows = []
-        for code in self._codes(question):
+        for division, code in self._slots(question):
             listing = self._market.listing(code)
-            if listing is None:
+            if division == _SECTOR and code in INDICES:
+                quote_of_index = self._indices.quote(code, now)
+                rows.append(documented(name, "output", _index_fields(quote_of_index)))
+                continue
+            if listing is None or division == _SECTOR:
                 rows.append(zeroed(name, "output") | {"inter_shrn_iscd": code})
                 continue
             quote, book = self._market.quote(code, now), self._market.book(code, now)
             rows.append(documented(name, "output", _fields(listing, quote, book)))
         return quoted({"output": rows})
 
-    def _codes(self, question: Question) -> Iterator[str]:
+    def _slots(self, question: Question) -> Iterator[tuple[str, str]]:
+        """Division and code of each slot in use; raises OPSQ2001 for a division that is not known."""
         for slot in range(1, MOST + 1):
             code = question.field(f"FID_INPUT_ISCD_{slot}")
             if code:
-                check_division(question.field(f"FID_COND_MRKT_DIV_CODE_{slot}"), self._mode)
-                yield code
+                division = question.field(f"FID_COND_MRKT_DIV_CODE_{slot}").upper()
+                if division != _SECTOR:
+                    check_division(division, self._mode)
+                yield division, code
+
+
+def _index_fields(quote: IndexQuote) -> dict[str, str]:
+    """The row of an index: what only a share has is blank, as in the documented example."""
+    bar, change = quote.bar, index_change(quote)
+    levels = (bar.open, bar.high, bar.low) if quote.traded else (0.0, 0.0, 0.0)
+    return {
+        "kospi_kosdaq_cls_name": "업종",
+        "hour_cls_code": "2",
+        "inter_shrn_iscd": quote.info.code,
+        "inter_kor_isnm": quote.info.name,
+        "inter2_prpr": rate(bar.close),
+        "inter2_prdy_vrss": rate(change),
+        "prdy_vrss_sign": level_sign(change),
+        "prdy_ctrt": share(change, bar.base),
+        "acml_vol": thousands(bar.volume),
+        **dict(zip(("inter2_oprc", "inter2_hgpr", "inter2_lwpr"), map(rate, levels), strict=True)),
+        "acml_tr_pbmn": millions(bar.value),
+        "inter2_prdy_clpr": rate(bar.base),
+        "inter2_sdpr": rate(bar.base),
+    }
 
 
 def _fields(listing: ListingInfo, quote: Quote, book: Book) -> dict[str, str]:
