@@ -26,6 +26,7 @@ from kis_sync.cli.options import number
 @click.option("--latency", type=float, default=0.0, help="Seconds that each way takes.")
 @click.option("--jitter", type=float, default=0.0, help="Up to so many seconds more, at random.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another market.")
+@click.option("--examples", is_flag=True, help="Answer what is not simulated with KIS's documented examples.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(
     port: int,
@@ -35,6 +36,7 @@ def command(
     latency: float,
     jitter: float,
     seed: int,
+    examples: bool,
     debug: bool,
 ) -> None:
     """Run the KIS simulator on this machine until Ctrl-C."""
@@ -45,7 +47,8 @@ def command(
     if not (0 <= latency < inf and 0 <= jitter < inf):
         raise click.UsageError("--latency and --jitter must be seconds of at least 0")
     simulator = Simulator(
-        port=port, mode=mode, limit=limit, window=window, latency=latency, jitter=jitter, seed=seed  # type: ignore[arg-type]
+        port=port, mode=mode, limit=limit, window=window, latency=latency, jitter=jitter, seed=seed,  # type: ignore[arg-type]
+        examples=examples,
     )  # fmt: skip
     try:
         simulator.start()
@@ -64,6 +67,8 @@ def command(
             ("MODE", mode),
         ):
             print(f"  {name}={value}")
+        if examples:
+            print("What is not simulated is answered by KIS's documented examples: nothing in them is true.")
         print("Ctrl-C stops it.", flush=True)
         try:
             threading.Event().wait()

@@ -46,11 +46,16 @@ class Parts:
 
 
 class App:
-    """Answers requests; safe to use from many threads. ``routes`` holds one function for each API by name."""
+    """Answers requests; safe to use from many threads.
 
-    def __init__(self, parts: Parts, routes: Mapping[str, Route]) -> None:
+    ``routes`` holds one function for each API by name; ``otherwise`` answers the APIs without one, which are
+    refused when there is none.
+    """
+
+    def __init__(self, parts: Parts, routes: Mapping[str, Route], otherwise: Route | None = None) -> None:
         self._parts = parts
-        self._routes = routes
+        self.routes = routes
+        self._otherwise = otherwise
         self._oauth_calls = {
             "/oauth2/tokenP": parts.oauth.issue,
             "/oauth2/revokeP": parts.oauth.revoke,
@@ -131,9 +136,10 @@ class App:
         question = self._question(endpoint, request, app_key)
         if endpoint.ledger:
             self._pass_ledger_gate(app_key, struck)
-        route = self._routes.get(endpoint.name)
+        route = self.routes.get(endpoint.name, self._otherwise)
         if route is None:
-            raise RefusalError("OPSQ0002", f"없는 서비스 코드 입니다.(not simulated: {endpoint.name})")
+            told = f"(not simulated: {endpoint.name}; start with --examples)"
+            raise RefusalError("OPSQ0002", f"없는 서비스 코드 입니다.{told}")
         return route(question)
 
     def _pass_ledger_gate(self, app_key: str, struck: Struck) -> None:
@@ -170,6 +176,7 @@ class App:
             ("tr_id", request.header("tr_id")),
             ("tr_cont", response.tr_cont),
             ("gt_uid", request.header("gt_uid") or serial),
+            *response.headers,
         )
         return replace(response, headers=headers)
 
