@@ -48,9 +48,9 @@ class Faults:
     def next(self, target: str, fault: Fault | str, count: int = 1, *, seconds: float = 0.0) -> None:
         """Let the next ``count`` calls to ``target`` fail.
 
-        ``target`` is a path, the name of an API (``domestic_stock.inquire_price``, ``order_cash``) or ``"*"``;
-        ``seconds`` is for ``delay``. Raises ``ValueError`` for an unknown fault, ``InvalidRequestError``
-        for an unknown API.
+        ``target`` is a path, the name of an API (``domestic_stock.inquire_price``) or ``"*"``; ``seconds``
+        is for ``delay``. Raises ``ValueError`` for an unknown fault, ``InvalidRequestError`` for an unknown
+        API.
         """
         path = target if target.startswith("/") or target == ANY else catalog.endpoint(target).path
         if count < 1:

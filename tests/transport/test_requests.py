@@ -85,14 +85,20 @@ def test_an_order_without_a_hash_key() -> None:
 def test_a_page_that_is_not_the_first() -> None:
     with FakeKIS() as kis, kis.broker() as broker:
         call = Call(
-            endpoint("domestic_stock.inquire_price"), {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "1"}, tr_cont="N"
+            endpoint("domestic_stock.inquire_price"),
+            {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "1"},
+            tr_cont="N",
         )
         broker.ask(call)
         assert headers_of(kis, "inquire-price")["tr_cont"] == "N"
 
 
 def ask_price(broker: KISBroker, code: str) -> None:
-    broker.ask(Call(endpoint("domestic_stock.inquire_price"), {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": code}))
+    broker.ask(
+        Call(
+            endpoint("domestic_stock.inquire_price"), {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": code}
+        )
+    )
 
 
 def test_korean_and_padded_values_arrive_as_they_are() -> None:
