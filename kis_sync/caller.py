@@ -77,8 +77,10 @@ class Caller:
         A call of effect order that may have run raises ``OrderUncertainError``; it is not sent again.
         """
         # Both of these raise before anything is sent.
-        tr_id = call.endpoint.tr_id(self.mode, call.variant)
-        params = checked(call.endpoint, {**self._own_fields(call.endpoint), **call.params}, strict=strict)
+        is_known = call.endpoint.variant_fault(call.variant) is None  # else checked() tells it with all else
+        tr_id = call.endpoint.tr_id(self.mode, call.variant) if is_known else ""
+        fields = {**self._own_fields(call.endpoint), **call.params}
+        params = checked(call.endpoint, fields, variant=call.variant, strict=strict)
         call = Call(call.endpoint, params, call.variant, call.tr_cont)
         if not tr_id:
             return self._ask_without_access_token(call)

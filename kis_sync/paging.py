@@ -5,11 +5,12 @@ This room changes when KIS changes its way of paging.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from kis_sync.catalog import Call
 from kis_sync.envelope import Envelope
-from kis_sync.errors import ServerError, StaleCursorError
+from kis_sync.errors import InvalidRequestError, ServerError, StaleCursorError
 
 _RESTARTS = 2  # an account that changes under the reading settles; KIS has also refused a page for ever
 _MOST_PAGES = 1_000
@@ -36,7 +37,7 @@ def _read_once(ask: Callable[[Call], Envelope], call: Call, most: int | None) ->
     seen: set[Cursor] = set()
     asked = call
     while True:
-        envelope = ask(asked)
+        envelope = _next(ask, asked) if pages else ask(asked)
         is_repeated = bool(pages) and envelope.body == pages[-1].body
         pages.append(envelope)
         if not envelope.has_more or len(pages) == most:
@@ -50,6 +51,13 @@ def _read_once(ask: Callable[[Call], Envelope], call: Call, most: int | None) ->
             )
         seen.add(cursor)
         asked = Call(call.endpoint, _continued(call, cursor), call.variant, "N")
+
+
+def _next(ask: Callable[[Call], Envelope], call: Call) -> Envelope:
+    """The page that the server's own keys lead to; when they cannot be sent, the caller is not to blame."""
+    with contextlib.suppress(InvalidRequestError):
+        return ask(call)
+    raise ServerError("the answer's paging keys cannot be sent back", endpoint=call.endpoint.name)
 
 
 def _leads_on(cursor: Cursor, seen: set[Cursor]) -> bool:

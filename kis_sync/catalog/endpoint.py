@@ -54,7 +54,9 @@ class Endpoint(NamedTuple):
     next rows. ``free_body`` says that any fields are taken, as text. ``also`` are fields that the documented
     layout lacks though KIS's own examples send them: taken when given, never filled in. ``ledger`` says that
     the call counts against the limit of account calls too, ``slow`` that it must be asked more seldom than
-    that, ``apart`` that it counts against a limit of its own and no other.
+    that, ``apart`` that it counts against a limit of its own and no other. ``needed`` names, for a variant,
+    the fields that it must have though others may leave them blank. ``totals`` are the lists that a paged
+    answer repeats on each page.
     """
 
     name: str
@@ -72,14 +74,30 @@ class Endpoint(NamedTuple):
     continues: bool = False
     free_body: bool = False
     also: tuple[Parameter, ...] = ()
+    needed: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    totals: tuple[str, ...] = ()
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether an answer can go on in further pages."""
+        return bool(self.cursor) or self.continues
+
+    def variant_fault(self, variant: str) -> str | None:
+        """What is wrong with a variant; ``None`` when nothing is."""
+        if variant in (self.tr_ids or ("",)):
+            return None
+        if len(self.tr_ids) <= 1:
+            return f"there are no variants here, so not {variant!r}; what it does is told by its fields"
+        said = f", not {variant!r}" if variant else ""
+        return f"variant must be one of {', '.join(map(repr, self.tr_ids))}{said}"
 
     def tr_id(self, mode: Mode, variant: str = "") -> str:
         """The TR id to send; ``NotOnPaperError`` where only live has one."""
+        fault = self.variant_fault(variant)
+        if fault:
+            raise InvalidRequestError(fault, endpoint=self.name)
         if not self.tr_ids:
             return ""
-        if variant not in self.tr_ids:
-            known = ", ".join(repr(name) for name in self.tr_ids)
-            raise InvalidRequestError(f"variant must be one of {known}, not {variant!r}", endpoint=self.name)
         live, paper = self.tr_ids[variant]
         chosen = paper if mode is Mode.PAPER else live
         if chosen is not None:

@@ -6,6 +6,7 @@ corrects them, each correction with its evidence. This room changes when the for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from kis_sync.catalog.files import records
 from kis_sync.errors import InvalidRequestError
 
 _REALTIME = "realtime."
+_SERVER = re.compile(r"^https?://[^/]*", re.IGNORECASE)
 
 
 class _Endpoints(Mapping[str, Endpoint]):
@@ -62,6 +64,8 @@ def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
         apart=correction.get("apart", False),
         continues=record.get("continues", False),
         free_body=record.get("free_body", False),
+        needed={variant: tuple(names) for variant, names in correction.get("needed", {}).items()},
+        totals=tuple(correction.get("totals", ())),
         also=tuple(Parameter(field, length, True) for field, length in correction.get("also", {}).items()),
     )
 
@@ -87,22 +91,45 @@ def _renamed(by_output: dict[str, Any], correction: dict[str, Any]) -> dict[str,
 
 
 def endpoint(name: str) -> Endpoint:
-    """The endpoint of that full name, or of that bare last segment where it is unique.
+    """The endpoint of that full name, of that path, or of those last parts of a name where they are unique.
 
-    Raises ``InvalidRequestError`` with the candidates when the name is unknown or ambiguous, and for the name
-    of a websocket subscription, which cannot be called.
+    Capitals do not matter, and dashes are taken for underscores. Raises ``InvalidRequestError`` with the
+    candidates when the name is unknown or ambiguous, and for the name of a websocket subscription, which
+    cannot be called.
     """
     known = endpoints()
     if name in known:
         return known[name]
-    candidates = [full for full in known if full.rpartition(".")[2] == name]
+    if not isinstance(name, str):
+        raise InvalidRequestError(f"an API is named by text, not by {type(name).__name__}")
+    address = _SERVER.sub("", name.strip()).partition("?")[0]
+    at_path = find("/" + "/".join(filter(None, address.split("/"))))
+    if at_path is not None:
+        return at_path
+    wanted = name.strip().lower().replace("-", "_")
+    candidates = [full for full in known if f".{full.lower()}".endswith(f".{wanted}")]
     if len(candidates) == 1:
         return known[candidates[0]]
     if candidates:
         raise InvalidRequestError(f"{name!r} is ambiguous: say {' or '.join(candidates)}")
-    if name in records("streams") or _REALTIME + name in records("streams"):
-        raise InvalidRequestError(f"{name!r} is a websocket subscription; this client has no websocket yet")
-    raise InvalidRequestError(f"no API is named {name!r}{_nearest(name, known)}")
+    raise InvalidRequestError(_unknown(name.strip(), wanted, known))
+
+
+def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
+    """What to say of a name that is none."""
+    streams = records("streams")
+    if any(each.lower() in (wanted, _REALTIME + wanted) for each in streams):
+        return f"{name!r} is a websocket subscription; this client has no websocket yet"
+    by_tr_id = [full for full, record in records("endpoints").items() if name.upper() in _tr_ids(record)]
+    if by_tr_id:
+        return f"{name!r} is a TR id of {' and of '.join(by_tr_id)}: call it by that name"
+    return (
+        f"no API is named {name!r}{_nearest(wanted, known)}; `kis-sync apis WORD` finds by Korean names too"
+    )
+
+
+def _tr_ids(record: Mapping[str, Any]) -> set[str | None]:
+    return {tr_id for kind in ("tr", "old_tr") for pair in record.get(kind, {}).values() for tr_id in pair}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from kis_sync.catalog.labels import Description, RequestField, describe, search
 from kis_sync.cli.options import print_json
 from kis_sync.display.table import columns, table
 
+_KEYS = ("GRANT_TYPE", "APPKEY", "APPSECRET", "SECRETKEY")  # of the OAuth paths
 _WIDTH = 90  # columns that a line of values may take
 
 
@@ -70,7 +71,7 @@ def _told(found: Description) -> Iterator[str]:
 
 
 def _need(field: RequestField) -> str:
-    if field.name.upper() in FILLED_IN:
+    if field.name.upper() in (*FILLED_IN, *_KEYS):
         return "filled in"
     return "may be blank" if field.blank else ""
 

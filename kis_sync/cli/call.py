@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from kis_sync.api.any_endpoint import Answer
+from kis_sync.api.any_endpoint import FILLED_IN, Answer, ask_for
 from kis_sync.broker import KISBroker
-from kis_sync.catalog import Effect, endpoint
+from kis_sync.catalog import Call, Effect, endpoint
+from kis_sync.catalog.check import checked
 from kis_sync.cli.options import broker, print_json, shared
 from kis_sync.display.table import cell, columns
+from kis_sync.settings import Account
 
 _SECRETS = ("access_token", "approval_key")
+_HIDDEN = "***"
 _ALL = "all"
 
 
@@ -58,10 +61,9 @@ def command(
         kis-sync call domestic_stock.inquire_price FID_COND_MRKT_DIV_CODE=J FID_INPUT_ISCD=005930 --sim
     """
     params = _split(fields)
-    is_order = endpoint(name).effect is Effect.ORDER
     with broker(sim, mode) as asked:
-        if is_order and not (yes or sim):
-            _confirm(asked, name, variant, params)
+        if endpoint(name).effect is Effect.ORDER and not (yes or sim):
+            _confirm(asked, ask_for(asked, name, params, variant=variant), strict)
         answer = asked.call(name, params, variant=variant, pages=pages, strict=strict)
     if as_json:
         print_json(_without_secrets(answer))
@@ -81,17 +83,26 @@ def _split(fields: tuple[str, ...]) -> dict[str, str]:
     return params
 
 
-def _confirm(asked: KISBroker, name: str, variant: str, params: Mapping[str, str]) -> None:
-    """Show what would be sent and ask; an order leaves on a plain yes only."""
+def _confirm(asked: KISBroker, order: Call, strict: bool) -> None:
+    """Show what would be sent and ask; an order leaves on a plain yes only. Faults are told before that."""
     asked.check_orders_allowed()
-    account = asked.settings.account
-    told = " ".join(f"{field}={value}" for field, value in params.items())
-    click.echo(f"{asked.mode.value.upper()} order, account {account!r}: {name} {variant} {told}", err=True)
+    order.endpoint.tr_id(asked.mode, order.variant)
+    fields = checked(order.endpoint, order.params, variant=order.variant, strict=strict)
+    account = Account(*(fields.pop(name) for name in FILLED_IN))
+    told = " ".join(f"{field}={value}" for field, value in fields.items() if value)
+    title = f"{order.endpoint.name} {order.variant}".strip()
+    click.echo(f"{asked.mode.value.upper()} order, account {account!r}: {title} {told}", err=True)
     click.confirm("Send it?", abort=True, err=True)
 
 
-def _without_secrets(answer: Answer) -> dict[str, object]:
-    return {name: "***" if name in _SECRETS else value for name, value in answer.items()}
+def _without_secrets(value: object) -> object:
+    """The same with access tokens and the like hidden, wherever they stand."""
+    if isinstance(value, Mapping):
+        return {
+            name: _HIDDEN if str(name).lower() in _SECRETS else _without_secrets(each)
+            for name, each in value.items()
+        }
+    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 def _show(answer: Answer) -> None:
@@ -99,15 +110,15 @@ def _show(answer: Answer) -> None:
     from kis_sync.catalog.labels import describe  # labels are for people only
 
     outputs = {name.lower(): dict(fields) for name, fields in describe(answer.endpoint).response.items()}
-    for name, value in _without_secrets(answer).items():
+    for name, value in answer.items():
         if not isinstance(value, (list, Mapping)):
-            print(f"{name}: {_text(value)}")
+            print(f"{name}: {_HIDDEN if name.lower() in _SECRETS else _text(value)}")
             continue
         labels = {field.lower(): label for field, label in outputs.get(name.lower(), {}).items()}
         for title, row in _rows(name, value):
             print(title)
             _show_row(row, labels)
-    if answer.has_more:
+    if answer.has_more and endpoint(answer.endpoint).has_pages:
         print("More pages follow: --pages all reads them.")
 
 
@@ -127,8 +138,10 @@ def _show_row(row: Mapping[str, object], labels: Mapping[str, str]) -> None:
     names = max((columns(field) for field, _ in told), default=0)
     widths = max((columns(label) for _, label in told), default=0)
     for field, label in told:
-        print(f"  {cell(field, names)}  {cell(label, widths)}  {_text(row[field])}".rstrip())
+        value = _HIDDEN if field.lower() in _SECRETS else _text(row[field])
+        print(f"  {cell(field, names)}  {cell(label, widths)}  {value}".rstrip())
 
 
 def _text(value: object) -> str:
-    return " ".join(str(value).split())
+    """A value on one line, without letters that would command the terminal."""
+    return " ".join("".join(each if each.isprintable() else " " for each in str(value)).split())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,8 +19,9 @@ from kis_sync import (
     ServerError,
 )
 from kis_sync.api.any_endpoint import Answer, call
-from kis_sync.catalog import Effect, endpoint, endpoints
-from kis_sync.catalog.check import UndocumentedValueWarning
+from kis_sync.api.domestic_stock.cash_order import Side
+from kis_sync.catalog import Effect, Mode, endpoint, endpoints
+from kis_sync.catalog.check import UndocumentedValueWarning, checked
 from kis_sync.envelope import Envelope
 from tests.asking import StubAsker, ok
 from tests.fake_kis import SECRET, FakeKIS, refusal
@@ -35,6 +39,17 @@ ASKED = {
     "PRCS_DVSN": "00",
 }
 ORDER = {"PDNO": "005930", "ORD_DVSN": "00", "ORD_QTY": "10", "ORD_UNPR": "70000"}
+
+
+class Kind(IntEnum):
+    A = 7
+
+
+class Index:
+    """As numpy's integers are: no int, but one can be had of it."""
+
+    def __index__(self) -> int:
+        return 42
 
 
 def page(tr_cont: str, rows: list[str], key: str = "", total: str = "1") -> dict[str, object]:
@@ -79,7 +94,7 @@ class TestTheQuestion:
             with pytest.raises(InvalidRequestError, match="'ZZ'"):
                 broker.call(PRICE, asked, strict=True)
             with pytest.raises(InvalidRequestError, match="'ZZ'"):
-                broker.call(PRICE, asked, strict=True, pages=None)
+                broker.call(BALANCE, {**ASKED, "INQR_DVSN": "ZZ"}, strict=True, pages=None)
             assert kis.count("inquire-price") == 1
 
     def test_an_api_that_paper_lacks(self) -> None:
@@ -149,6 +164,164 @@ class TestPages:
         answers = [page("D" if at == last else "M", rows, str(at + 1)) for at, rows in enumerate(pages)]
         answer = call(StubAsker(*answers), BALANCE, ASKED, pages=None)
         assert [row["pdno"] for row in answer.rows("output1")] == [row for rows in pages for row in rows]
+
+
+class TestJoining:
+    """No row of any page may get lost, however the server writes it."""
+
+    def joined(self, name: str, *bodies: dict[str, object]) -> Answer:
+        return Answer(endpoint(name), [Envelope(name, body) for body in bodies])
+
+    @pytest.mark.parametrize(
+        ("last", "rows"),
+        [
+            ({"output1": {"p": "c"}}, ["a", "b", "c"]),
+            ({"output1": None}, ["a", "b"]),
+            ({"output1": ""}, ["a", "b"]),
+            ({}, ["a", "b"]),
+            ({"Output1": [{"p": "c"}]}, ["a", "b", "c"]),
+        ],
+    )
+    def test_a_last_page_of_another_form(self, last: dict[str, object], rows: list[str]) -> None:
+        answer = self.joined(BALANCE, {"output1": [{"p": "a"}, {"p": "b"}]}, last)
+        assert [row["p"] for row in answer.rows("output1")] == rows
+
+    def test_pages_of_one_object_each(self) -> None:
+        answer = self.joined("domestic_stock.chk_holiday", {"output": {"d": "1"}}, {"output": {"d": "2"}})
+        assert list(answer.rows()) == [{"d": "1"}, {"d": "2"}]
+
+    def test_a_second_list_is_joined_too_unless_it_repeats_the_totals(self) -> None:
+        first: dict[str, object] = {"output2": [{"crcy_cd": "USD"}]}
+        second: dict[str, object] = {"output2": [{"crcy_cd": "HKD"}]}
+        assert len(list(self.joined("overseas_stock.inquire_present_balance", first, second).rows())) == 2
+        assert self.joined(BALANCE, first, second)["output2"] == [{"crcy_cd": "HKD"}]
+
+    def test_a_page_whose_list_holds_no_rows_is_an_error(self) -> None:
+        with pytest.raises(ServerError, match="output1 holds no rows"):
+            self.joined(BALANCE, {"output1": [{"p": "a"}]}, {"output1": "gone"})
+
+
+class TestWhereItGoesOn:
+    def test_with_the_keys_of_a_page_the_next_is_asked_for(self) -> None:
+        asker = StubAsker(page("D", ["c"]))
+        call(asker, BALANCE, ASKED, CTX_AREA_FK100="fk".ljust(100), ctx_area_nk100="2".ljust(100))
+        assert asker.calls[0].tr_cont == "N"
+        call(asker, BALANCE, ASKED, CTX_AREA_FK100="fk".ljust(100), CTX_AREA_NK100=" " * 100)
+        assert asker.calls[1].tr_cont == ""
+
+    def test_what_goes_on_by_a_key_of_its_own_is_not_said_to_be_whole(self) -> None:
+        with pytest.raises(InvalidRequestError, match="goes on by its field KEYB"):
+            call(StubAsker(ok()), "overseas_stock.trade_vol", pages=None)
+        with pytest.raises(InvalidRequestError, match="it is an order"):
+            call(StubAsker(ok()), "order_cash", ORDER, variant="buy", pages=2)
+
+    def test_an_answer_without_pages_is_whole(self) -> None:
+        asked = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
+        assert call(StubAsker(ok(output={"a": "1"})), PRICE, asked, pages=None).pages == 1
+
+
+class TestValues:
+    def sent(self, value: object) -> str:
+        with FakeKIS() as kis, kis.broker() as broker:
+            broker.call(PRICE, FID_COND_MRKT_DIV_CODE="J", FID_INPUT_ISCD=value)
+            return kis.named("inquire-price")[0].query["FID_INPUT_ISCD"]
+
+    @pytest.mark.parametrize(
+        ("value", "sent"),
+        [
+            (Side.BUY, "BUY"),
+            (Kind.A, "7"),
+            (Index(), "42"),
+            (Decimal("150.250"), "150.250"),
+            (Decimal("1E+3"), "1000"),
+            (10**30, "1" + "0" * 30),
+        ],
+    )
+    def test_are_sent_as_what_they_mean(self, value: object, sent: str) -> None:
+        assert self.sent(value) == sent
+
+    @pytest.mark.parametrize(
+        "value",
+        [None, True, 1.5, b"005930", ["005930"], Decimal("NaN"), date(2026, 1, 2), "005930\n", "\x00"],
+    )
+    def test_others_are_told_once(self, value: object) -> None:
+        with FakeKIS() as kis, kis.broker() as broker:
+            with pytest.raises(InvalidRequestError) as caught:
+                broker.call(PRICE, FID_COND_MRKT_DIV_CODE="J", FID_INPUT_ISCD=value)
+            assert not kis.requests
+        assert str(caught.value).count("FID_INPUT_ISCD") == 1
+
+    def test_neither_names_nor_mappings_of_another_kind(self) -> None:
+        nonsense: Any = None
+        with pytest.raises(InvalidRequestError, match="named by text, not by NoneType"):
+            call(StubAsker(ok()), nonsense)
+        with pytest.raises(InvalidRequestError, match="must be a mapping, not list"):
+            call(StubAsker(ok()), PRICE, cast(Any, ["x"]))
+        answer = call(StubAsker(ok(output={"a": "1"})), PRICE, FID_COND_MRKT_DIV_CODE="J", FID_INPUT_ISCD="1")
+        assert cast(Any, 5) not in answer
+
+    def test_a_warning_points_to_who_wrote_the_value_and_hides_a_long_one(self) -> None:
+        with FakeKIS() as kis, kis.broker() as broker:
+            with pytest.warns(UndocumentedValueWarning) as caught:
+                broker.call(PRICE, FID_COND_MRKT_DIV_CODE="87654321", FID_INPUT_ISCD="005930")
+        assert caught[0].filename == __file__
+        assert "a value of 8 characters" in str(caught[0].message)
+        assert "87654321" not in str(caught[0].message)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            PRICE,
+            "domestic_stock.INQUIRE_PRICE",
+            "domestic-stock.inquire-price",
+            "/uapi/domestic-stock/v1/quotations/inquire-price",
+            "//uapi/domestic-stock/v1/quotations/inquire-price/",
+            "https://openapi.koreainvestment.com:9443/uapi/domestic-stock/v1/quotations/inquire-price?x=1",
+        ],
+    )
+    def test_a_path_is_a_name_and_capitals_do_not_matter(self, name: str) -> None:
+        assert endpoint(name) is endpoint(PRICE)
+
+    def test_the_last_parts_are_enough(self) -> None:
+        assert endpoint("pension.inquire_balance").name == "domestic_stock.pension.inquire_balance"
+
+    @pytest.mark.parametrize("name", ["TTTC0012U", "vttc0012u", "TTTC0802U"])
+    def test_a_tr_id_tells_the_name(self, name: str) -> None:
+        with pytest.raises(InvalidRequestError, match=r"is a TR id of domestic_stock\.order_cash"):
+            endpoint(name)
+
+    def test_a_korean_name_tells_how_to_find_it(self) -> None:
+        with pytest.raises(InvalidRequestError, match="kis-sync apis WORD"):
+            endpoint("현재가")
+
+
+class TestVariants:
+    def test_a_wrong_one_is_told_with_all_other_faults(self) -> None:
+        with FakeKIS() as kis, kis.broker() as broker:
+            with pytest.raises(InvalidRequestError) as caught:
+                broker.call("order_cash", PDN="005930")
+            assert not kis.requests
+        for fault in ("variant must be one of 'buy', 'sell'", "unknown field PDN", "ORD_QTY is missing"):
+            assert fault in str(caught.value)
+
+    def test_where_there_are_none(self) -> None:
+        with pytest.raises(InvalidRequestError, match="there are no variants here, so not 'cancel'"):
+            endpoint("domestic_stock.order_rvsecncl").tr_id(Mode.LIVE, "cancel")
+
+    def test_one_may_need_what_another_may_leave_blank(self) -> None:
+        change = endpoint("order_resv_rvsecncl")
+        asked = {"CANO": "1", "ACNT_PRDT_CD": "01", "RSVN_ORD_SEQ": "39447"}
+        assert checked(change, asked, variant="cancel", strict=True)["ORD_UNPR"] == ""
+        with pytest.raises(
+            InvalidRequestError, match="PDNO is missing; ORD_QTY is missing; ORD_UNPR is missing"
+        ):
+            checked(change, asked, variant="amend")
+        sale = {"CANO": "1", "ACNT_PRDT_CD": "01", "OVRS_EXCG_CD": "NASD", "PDNO": "AAPL", "ORD_QTY": 1}
+        sale |= {"OVRS_ORD_UNPR": Decimal("150.25"), "ORD_SVR_DVSN_CD": "0", "ORD_DVSN": "00"}
+        with pytest.raises(InvalidRequestError, match=r"SLL_TYPE is missing \(one of '00'\)"):
+            checked(endpoint("overseas_stock.order"), sale, variant="us_sell")
 
 
 class TestTheAnswer:
@@ -240,7 +413,7 @@ class TestOrders:
         assert len(orders) >= 18
         with FakeKIS() as kis, kis.broker(mode="live") as broker:
             for each in orders:
-                fields = {one.name: "1" for one in each.params if not one.blank}
+                fields = {one.name: "1" for one in each.params if one.name not in each.cursor}
                 for variant in each.tr_ids:
                     with pytest.raises(ConfigurationError, match="allow_live_orders"):
                         broker.call(each.name, fields, variant=variant)

@@ -116,7 +116,7 @@ def test_not_on_paper() -> None:
 class TestChecking:
     def test_fills_in_what_may_be_blank(self) -> None:
         asked = {"CANO": "1", "ACNT_PRDT_CD": "01", "PDNO": "005930", "ORD_DVSN": "00", "ORD_UNPR": "0"}
-        fields = checked(endpoint("order_cash"), {**asked, "ORD_QTY": 10})
+        fields = checked(endpoint("order_cash"), {**asked, "ORD_QTY": 10}, variant="buy")
         assert fields["CNDT_PRIC"] == ""
         assert fields["ORD_QTY"] == "10"
         assert list(fields) == [each.name for each in endpoint("order_cash").params]

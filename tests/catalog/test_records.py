@@ -23,6 +23,7 @@ VARIANT = re.compile(r"[a-z]+(_[a-z]+)*")
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 CORRECTIONS = {"outputs", "fields", "renamed", "lengths", "blank", "also", "ledger", "slow", "apart"}
+CORRECTIONS |= {"needed", "totals"}
 ORDER_WORDS = ("order", "buy", "sell")
 
 KEYS_NOT_IN_THE_ANSWER = {
@@ -129,6 +130,16 @@ class TestEveryRecord:
             assert all(FIELD.fullmatch(name) for name in names), output
 
     @every
+    def test_what_a_variant_needs_may_be_blank_for_others(self, each: Endpoint) -> None:
+        blank = {parameter.name for parameter in each.params if parameter.blank}
+        for names in each.needed.values():
+            assert set(names) <= blank
+
+    @every
+    def test_only_paged_answers_repeat_totals(self, each: Endpoint) -> None:
+        assert not each.totals or (each.has_pages and set(each.totals) < set(each.outputs))
+
+    @every
     def test_corrections_have_evidence_and_correct_something(self, each: Endpoint) -> None:
         correction = dict(EXTRAS.get(each.name, {"evidence": "none needed"}))
         assert len(correction.pop("evidence").split()) > 1
@@ -155,6 +166,7 @@ def records_said(name: str) -> dict[str, Any]:
         "lengths": {field: length for field, (length, _) in params.items()},
         "required": {field for field, (_, flag) in params.items() if flag == "required"},
         "ledger": record.get("ledger", False),
+        "variants": set(record.get("tr", {})),
     }
 
 
@@ -172,6 +184,10 @@ def _differs(kind: str, corrected: Any, said: Mapping[str, Any]) -> bool:
         return all(said[kind].get(key) != value for key, value in corrected.items())
     if kind == "lengths":
         return all(said[kind][key] != value for key, value in corrected.items())
+    if kind == "needed":
+        return bool(corrected) and set(corrected) <= said["variants"] and all(corrected.values())
+    if kind == "totals":
+        return bool(corrected) and {said["outputs"].get(each) for each in corrected} == {"list"}
     return corrected is True and not said.get(kind, False)
 
 

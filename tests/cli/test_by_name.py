@@ -148,7 +148,7 @@ class TestOrders:
         monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "n")
         assert run(list(ORDER)) == 130
         told = capsys.readouterr().err
-        assert "LIVE order, account Account(******21-01): order_cash buy PDNO=005930" in told
+        assert "LIVE order, account Account(******21-01): domestic_stock.order_cash buy PDNO=005930" in told
         assert kis.requests == []
         monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "y")
         assert run(list(ORDER)) == 0

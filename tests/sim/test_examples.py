@@ -279,8 +279,9 @@ def test_a_broker_calls_them_all() -> None:
         for endpoint in BY_EXAMPLE:
             if endpoint.effect is Effect.READ:
                 for variant in endpoint.tr_ids:
-                    fields = fields_of(endpoint, visitor)
-                    broker.call(endpoint.name, fields, variant=variant, pages=None)
+                    fields = fields_of(endpoint, visitor) | dict.fromkeys(endpoint.cursor, "")
+                    pages = None if endpoint.has_pages else 1
+                    broker.call(endpoint.name, fields, variant=variant, pages=pages)
                     told += 1
     assert told > 100
 
