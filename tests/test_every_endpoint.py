@@ -50,6 +50,7 @@ def filled(each: Endpoint) -> dict[str, str]:
     for at, parameter in enumerate(each.params):
         listed = [value for value in parameter.values if value]
         fields[parameter.name] = listed[-1] if listed else f"{at}가&=+ /%"[: parameter.length or None]
+    fields |= dict.fromkeys(each.cursor, "")  # with keys it would be the question for a later page
     if each.free_body:
         fields = {"CANO": "12345678", "ORD_QTY": "1"}
     return {name: value for name, value in fields.items() if name not in OWN_FIELDS}

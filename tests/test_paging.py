@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kis_sync import paging
 from kis_sync.catalog import Call, endpoint
 from kis_sync.envelope import Envelope
-from kis_sync.errors import ServerError, StaleCursorError
+from kis_sync.errors import InvalidRequestError, ServerError, StaleCursorError
 from tests.fake_kis import FakeKIS, ok, refusal
 
 FIRST = Call(
@@ -67,6 +67,22 @@ class TestContinuing:
     def test_any_number_of_pages_comes_in_order(self, keys: list[str]) -> None:
         pages = [page("M", key) for key in keys] + [page("D")]
         assert paging.read_pages(Server(*pages).ask, FIRST) == pages
+
+    def test_keys_that_cannot_be_sent_are_the_server_s_fault(self) -> None:
+        def ask(call: Call) -> Envelope:
+            if call is not FIRST:
+                raise InvalidRequestError("CTX_AREA_NK100 holds a letter that cannot be sent")
+            return page("M", "half a pair: \ud800")
+
+        with pytest.raises(ServerError, match="paging keys cannot be sent back"):
+            paging.read_pages(ask, FIRST)
+
+    def test_a_first_page_that_cannot_be_asked_for_is_not(self) -> None:
+        def ask(call: Call) -> Envelope:
+            raise InvalidRequestError("no")
+
+        with pytest.raises(InvalidRequestError):
+            paging.read_pages(ask, FIRST)
 
 
 class TestOtherKeys:
