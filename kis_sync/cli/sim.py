@@ -6,11 +6,14 @@ This room changes when the simulator is started in another way.
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from math import inf
 
 import click
 
 from kis_sync.cli.options import number
+
+_FORMS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
 
 @click.command("sim")
@@ -26,6 +29,7 @@ from kis_sync.cli.options import number
 @click.option("--latency", type=float, default=0.0, help="Seconds that each way takes.")
 @click.option("--jitter", type=float, default=0.0, help="Up to so many seconds more, at random.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another market.")
+@click.option("--at", help='When the simulator begins, "2026-11-24 10:30" in KST (default: in mid-session).')
 @click.option("--examples", is_flag=True, help="Answer what is not simulated with KIS's documented examples.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(
@@ -36,6 +40,7 @@ def command(
     latency: float,
     jitter: float,
     seed: int,
+    at: str | None,
     examples: bool,
     debug: bool,
 ) -> None:
@@ -48,7 +53,7 @@ def command(
         raise click.UsageError("--latency and --jitter must be seconds of at least 0")
     simulator = Simulator(
         port=port, mode=mode, limit=limit, window=window, latency=latency, jitter=jitter, seed=seed,  # type: ignore[arg-type]
-        examples=examples,
+        at=None if at is None else _moment(at), examples=examples,
     )  # fmt: skip
     try:
         simulator.start()
@@ -67,6 +72,7 @@ def command(
             ("MODE", mode),
         ):
             print(f"  {name}={value}")
+        print(f"The simulator's clock says {simulator.clock.now():%Y-%m-%d %H:%M} in Korea, and runs.")
         if examples:
             print("What is not simulated is answered by KIS's documented examples: nothing in them is true.")
         print("Ctrl-C stops it.", flush=True)
@@ -78,3 +84,20 @@ def command(
                 f"{number(stats.calls)} calls, at most {stats.most_calls_in_any_second} in any second, "
                 f"{number(sum(stats.rejections.values()))} refused"
             )
+
+
+def _moment(text: str) -> datetime:
+    """A date and a time of day that the market can show; raises ``click.UsageError`` for anything else."""
+    from kis_sync.sim.simulator import running_from
+
+    for form in _FORMS:
+        try:
+            moment = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        try:
+            running_from(moment)
+        except ValueError as error:
+            raise click.UsageError(f"--at: {error}") from None
+        return moment
+    raise click.UsageError(f'--at must be a date and a time in Korea like "2026-11-24 10:30", not {text!r}')

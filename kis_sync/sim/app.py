@@ -20,7 +20,14 @@ from kis_sync.sim.gate import Gate
 from kis_sync.sim.log import Entry, Log, masked
 from kis_sync.sim.network import Network
 from kis_sync.sim.oauth import OAuth, body_hash
-from kis_sync.sim.question import Question, body_fields, body_unmappable, query_fields, variant_of
+from kis_sync.sim.question import (
+    Question,
+    body_fields,
+    body_unmappable,
+    meant_by,
+    query_fields,
+    variant_of,
+)
 from kis_sync.sim.wire import JSON_TYPE, Cut, OAuthRefusalError, RefusalError, Request, Response, encode
 
 _RATE_LIMIT = ("EGW00201", "초당 거래건수를 초과하였습니다.")
@@ -134,11 +141,11 @@ class App:
             oauth.kill(app_key, expired=Fault.EXPIRED_TOKEN in struck)
         oauth.check_token(request, app_key)
         question = self._question(endpoint, request, app_key)
-        if endpoint.ledger:
+        if question.endpoint.ledger:
             self._pass_ledger_gate(app_key, struck)
-        route = self.routes.get(endpoint.name, self._otherwise)
+        route = self.routes.get(question.endpoint.name, self._otherwise)
         if route is None:
-            told = f"(not simulated: {endpoint.name}; start with --examples)"
+            told = f"(not simulated: {question.endpoint.name}; start with --examples)"
             raise RefusalError("OPSQ0002", f"없는 서비스 코드 입니다.{told}")
         return route(question)
 
@@ -150,6 +157,7 @@ class App:
     def _question(self, endpoint: Endpoint, request: Request, app_key: str) -> Question:
         parts = self._parts
         tr_id = request.header("tr_id")
+        endpoint = meant_by(endpoint, tr_id, parts.mode, parts.assumptions)
         variant = variant_of(endpoint, tr_id, parts.mode, parts.assumptions)
         if endpoint.method == "GET" and request.method in ("GET", "POST"):
             fields = query_fields(endpoint, request)

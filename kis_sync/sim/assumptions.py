@@ -1,16 +1,18 @@
 """What nobody documents about KIS and this simulator had to choose, each choice a named switch.
 
-Chosen without a switch, because no client should depend on it: a TR id of another path and an API that is
-not simulated get OPSQ0002, no TR id OPSQ9999, an unknown path HTTP 404 and a wrong method HTTP 405, both
-with EGW00101; tokenP and Approval called with bad keys more than once a second get EGW00201 with HTTP 403;
-an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at; a minute chart
-asked for at 000000 shows the newest rows, and none lies beyond the close; chk-holiday ends with the year that
-is asked for; a code that search-info does not know gets KIER2620 with rt_cd 7. After-hours, midpoint and stop
-orders, NXT's own hours, paper's slow lists and orders abroad are not simulated. An API answered by its
-documented example (``--examples``) has one page, and live's codes on paper too.
+Chosen without a switch, because no client should depend on it: an order's TR id on another path and an API
+that is not simulated get OPSQ0002, no TR id OPSQ9999, an unknown path HTTP 404 and a wrong method HTTP 405,
+both with EGW00101; tokenP and Approval called with bad keys more than once a second get EGW00201 with HTTP
+403; an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at; a minute
+chart or a list of trades asked for at 000000 or without an hour (five public clients leave it blank) shows
+the newest rows, and none lies beyond the close; chk-holiday ends with the year that is asked for; a code that
+search-info does not know gets KIER2620 with rt_cd 7. After-hours, midpoint and stop orders, NXT's own hours,
+paper's slow lists and orders abroad are not simulated. An API answered by its documented example
+(``--examples``) has one page, and live's codes on paper too.
 
-Quotations: inquire-time-itemconclusion and inquire-investor have 30 rows, and today's investors are blank
-before the close; who traded is drawn (three groups that add up to the volume, ten brokers), and so is a
+Quotations: inquire-time-itemconclusion and inquire-investor have 30 rows, the rows of the former have their
+price as stck_pbpr, as documented, and as stck_prpr, which five public clients read, and today's investors are
+blank before the close; who traded is drawn (three groups that add up to the volume, ten brokers), and so is a
 fund's NAV; a ranking asked with another screen code, sort or a faulty number gets OPSQ2001, margin classes
 and accumulated days change nothing; KOSPI, KOSDAQ and KOSPI200 are reckoned from the simulated listings at
 invented levels, with the members' own highs and lows added up, two years back, and every other sector gets
@@ -20,14 +22,16 @@ Abroad: a few dozen listings; only regular hours move prices, weekends are the o
 from an hour before its open, Vietnam's hours, ticks and decimals outside the US and all exchange rates
 (``overseas_listings.WON_PER``, fixed) are invented, day markets show the regular price, books are drawn
 around the last price. An account has no foreign money and can buy nothing; its won stand in the totals of
-inquire-present-balance; an empty list on paper says 70070000 (seen, but in no document). The forgotten TR
-ids JTTT3012R and JTTT3018R, which two public clients send, count as old ones.
+inquire-present-balance; an empty list on paper says 70070000 (seen, but in no document). The forgotten TR ids
+JTTT3012R and JTTT3018R, which two public clients send, count as old ones.
 
-Of accounts: what an order has left at the close is told as cancelled quantity; cost is the average, and a
-purchase's commission counts when its shares are sold; inquire-account-balance knows settled trades only, and
-its nass_tot_amt is the securities alone, as in the documented example; every list says KIOK0500 when it goes
-on; accounts of product 29, 03 and 08 order no stocks; psbl-sell and period-rights answer under both names
-that the documents give their output.
+Of accounts: an order that is refused gets no number and is listed nowhere; KIS's example of a list shows a
+refused live order (rjct_qty), but no document says which refusals get a number, so none does here; what an
+order has left at the close is told as cancelled quantity; cost is the average, and a purchase's commission
+counts when its shares are sold; inquire-account-balance knows settled trades only, and its nass_tot_amt is
+the securities alone, as in the documented example; every list says KIOK0500 when it goes on; accounts of
+product 29, 03 and 08 order no stocks; psbl-sell and period-rights answer under both names that the documents
+give their output.
 
 Of reserved orders: they are sent 40 minutes before the open (a real one was sent at 08:21); price, cash and
 shares are looked at then, and 05 is refused then; what is refused is listed as rejected; an amendment keeps
@@ -63,6 +67,15 @@ class Assumptions:
 
     old_tr_ids: bool = True
     """Whether the TR ids before the renewal are still taken: KIS says they may end without notice."""
+
+    tr_id_decides: bool = True
+    """Whether a read is answered by its TR id when its path is another read's: KIS is thought to go by TR id,
+    since public clients that people use send FHPST02400000 to inquire-price, FHKST03010100 to
+    inquire-daily-price and TTTC8908R to inquire-daily-ccld. Off: OPSQ0002. Orders need both right."""
+
+    paper_takes_nxt: bool = False
+    """Whether paper quotes the market divisions NX and UN: nobody documents that it knows J alone, and one
+    public client asks for UN there."""
 
     first_page_more: Literal["M", "F"] = "M"
     """``tr_cont`` of a first page with more to come: a recorded live balance had M; no F was recorded."""

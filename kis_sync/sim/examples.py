@@ -1,11 +1,12 @@
 """Answers to the APIs that are not simulated: the documented example, else an answer of the documented shape.
 
-Nothing in them is true of the market or of an account, and they never change. This room changes when an
-example is documented, or is to be told from a simulated answer in another way.
+Nothing in them is true of the market or of an account, and they never change, but for the numbers of orders.
+This room changes when an example is documented, or is to be told from a simulated answer in another way.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ official sample turns each name in lower case into an attribute name."""
 EXAMPLE = "documented example"
 SHAPE = "documented shape"
 
+_FIRST_NUMBER = 9_000_001  # far from those of simulated orders
+_NUMBERS = frozenset({"ODNO", "OVRS_RSVN_ODNO"})  # what names the order in the answer to it
 _NO_ORDER = "(not simulated: nothing was ordered) "
 _READ = ("MCA00000", "정상처리 되었습니다.")
 _ACCOUNT_READ = ("KIOK0510", "조회가 완료되었습니다")
@@ -68,17 +71,28 @@ class Examples:
     def __init__(self, assumptions: Assumptions, check_account: Callable[[str, str, str], object]) -> None:
         self._assumptions = assumptions
         self._check_account = check_account
+        self.reset()
+
+    def reset(self) -> None:
+        """Number orders from the beginning again."""
+        self._numbers = itertools.count(_FIRST_NUMBER)
 
     def answer(self, question: Question) -> Response:
-        """The documented answer; the account asked for, and the code where one was asked for, are put in."""
+        """The documented answer, with the account asked for, and the code where one was asked for.
+
+        No two orders get the same number.
+        """
         endpoint = question.endpoint
         if {"CANO", "ACNT_PRDT_CD"} <= {parameter.name.upper() for parameter in endpoint.params}:
             self._check_account(question.app_key, question.field("CANO"), question.field("ACNT_PRDT_CD"))
         if endpoint.cursor and question.tr_cont == "N":
             raise changed_meanwhile()  # there is one page only
         code, text = _message(endpoint)
+        content = {name: _put_in(output, question) for name, output in _content(endpoint).items()}
+        if endpoint.effect is Effect.ORDER:
+            content = _numbered(content, next(self._numbers))
         response = success(
-            {name: _put_in(output, question) for name, output in _content(endpoint).items()},
+            content,
             code,
             _NO_ORDER + text if endpoint.effect is Effect.ORDER else text,
             tr_cont=self._assumptions.last_page if _ends(endpoint) else "",
@@ -145,6 +159,17 @@ def _put_in(output: Any, question: Question, *, is_one: bool = True) -> Any:
         return output
     asked = _asked(question, _ACCOUNT, _NUMBER) | (_asked(question, _CODES, _CODE) if is_one else {})
     return {name: asked.get(name.lower(), value) for name, value in output.items()}
+
+
+def _numbered(content: Content, number: int) -> Content:
+    """The answer to an order with a number of its own, as wide as the documented one."""
+    return {
+        output: {
+            name: str(number).zfill(len(value)) if name in _NUMBERS else value
+            for name, value in fields.items()
+        }
+        for output, fields in content.items()
+    }
 
 
 def _asked(

@@ -70,10 +70,12 @@ class Floor:
         return levels[0].price if levels else self._market.quote(ticket.code, now).price
 
     def aside(self, order: RestingOrder, quantity: int) -> int:
-        """The cash that so many open shares of an order can still need, won."""
-        if order.ticket.side is Side.SELL or not quantity:
+        """The cash held for so many open shares in won: at the upper limit for a buy without a price."""
+        ticket = order.ticket
+        if ticket.side is Side.SELL or not quantity:
             return 0
-        return self._fees.purchase(quantity, order.upper if order.limit is None else order.limit)
+        price = ticket.price if ticket.kind in PRICED_KINDS else None
+        return self._fees.purchase(quantity, order.upper if price is None else price)
 
     def _take(self, order: RestingOrder, at: datetime) -> None:
         """Fill from the shown book, and decide about the rest of an order that may not rest."""
@@ -139,7 +141,7 @@ class Floor:
         self._unbooked.clear()
 
     def _set_aside(self, order: RestingOrder) -> None:
-        """Reserve exactly what the open shares of an order can still need."""
+        """Reserve what the open shares of an order hold."""
         account = order.ticket.account
         if not order.remaining:
             account.release(order.number)

@@ -5,6 +5,7 @@ This room changes when KIS changes what it checks before an API's own work.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -71,6 +72,26 @@ def _pairs(endpoint: Endpoint, with_old: bool) -> dict[str, list[tuple[str | Non
     return known
 
 
+@cache
+def _reads(mode: Mode, with_old: bool) -> Mapping[str, Endpoint]:
+    """The reads that are asked for by GET, by each TR id that a world knows them by."""
+    reads = {}
+    for endpoint in catalog.endpoints().values():
+        if endpoint.method == "GET":
+            for live, paper in itertools.chain(*_pairs(endpoint, with_old).values()):
+                tr_id = paper if mode is Mode.PAPER else live
+                if tr_id is not None:
+                    reads[tr_id] = endpoint
+    return reads
+
+
+def meant_by(endpoint: Endpoint, tr_id: str, mode: Mode, assumptions: Assumptions) -> Endpoint:
+    """The API that a request means: its path's, unless the path is a read's and the TR id another read's."""
+    if endpoint.method != "GET" or not assumptions.tr_id_decides:
+        return endpoint
+    return _reads(mode, assumptions.old_tr_ids).get(tr_id, endpoint)
+
+
 def variant_of(endpoint: Endpoint, tr_id: str, mode: Mode, assumptions: Assumptions) -> str:
     """The variant that a TR id stands for; raises KIS's refusal of a TR id that does not fit."""
     if not endpoint.tr_ids:
@@ -102,7 +123,13 @@ def _is_too_long(parameter: Parameter, value: str) -> bool:
 
 
 def query_fields(endpoint: Endpoint, request: Request) -> dict[str, str]:
-    """The fields of a GET; raises the refusal of a missing or too long one."""
+    """The fields of a GET; raises the refusal of a missing or too long one.
+
+    A POST brings none, whatever stands in its query.
+    """
+    if request.method != "GET":
+        name = endpoint.params[0].name.upper() if endpoint.params else ""
+        raise input_refused("OPSQ2001", f"ERROR INPUT FIELD NOT FOUND [{name}]")
     for parameter in endpoint.params:
         name = parameter.name.upper()
         value = request.query.get(name)

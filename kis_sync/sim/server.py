@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from kis_sync.clock import Clock
+from kis_sync.sim.chunks import BadChunkError, TooLongError, read_chunks
 from kis_sync.sim.wire import JSON_TYPE, Cut, Request, Response, encode
 
 BODY_LIMIT = 1024 * 1024
@@ -158,8 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes | None:
         """The body, or ``None`` after an answer that it cannot be read."""
         if self.headers.get("Transfer-Encoding"):
-            self.send_error(HTTPStatus.LENGTH_REQUIRED)
-            return None
+            return self._read_encoded()
         lengths = self.headers.get_all("Content-Length", ["0"])
         stated = lengths[0]
         if not (stated.isascii() and stated.isdigit()) or len(set(lengths)) > 1:
@@ -172,6 +172,26 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < int(stated):
             self.close_connection = True
             return None
+        return body
+
+    def _read_encoded(self) -> bytes | None:
+        codings = [coding.strip().lower() for coding in self.headers.get_all("Transfer-Encoding", [])]
+        if codings != ["chunked"]:
+            self.send_error(HTTPStatus.LENGTH_REQUIRED)
+            return None
+        if "Content-Length" in self.headers:  # which of the two holds is how requests are smuggled
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return None
+        try:
+            body = read_chunks(self.rfile, BODY_LIMIT)
+        except BadChunkError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return None
+        except TooLongError:
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return None
+        if body is None:
+            self.close_connection = True
         return body
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

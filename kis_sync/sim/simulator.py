@@ -43,7 +43,7 @@ from kis_sync.sim.routes.overseas_charts import OverseasCharts
 from kis_sync.sim.routes.overseas_listing import OverseasListings
 from kis_sync.sim.routes.overseas_quotes import OverseasQuotes
 from kis_sync.sim.routes.profits import Profits
-from kis_sync.sim.routes.quotations import Quotations
+from kis_sync.sim.routes.quotations import Quotations, divisions_of
 from kis_sync.sim.routes.rankings import Rankings
 from kis_sync.sim.routes.reservations import ReservedOrders
 from kis_sync.sim.routes.traders import Traders
@@ -53,28 +53,41 @@ from kis_sync.sim.server import Server, http_date
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
 
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _serial = itertools.count(1)
 
 
 def mid_session() -> ShiftedClock:
     """A running clock that now says 10:30 KST of today, or of the latest trading day."""
+    today = default_clock().now().date()
+    day = today if is_trading_day(today) else previous_trading_day(today)
+    return running_from(datetime(day.year, day.month, day.day, 10, 30, tzinfo=KST))
+
+
+def running_from(at: datetime) -> ShiftedClock:
+    """A running clock that now says ``at``, in KST when it names no time zone.
+
+    Raises ``ValueError`` for a year that is not between 2000 and 2100: the market knows no other.
+    """
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise ValueError(f"the market can be shown from {_FIRST_YEAR} to {_LAST_YEAR}, not in {at.year}")
     base = default_clock()
-    now = base.now()
-    day = now.date() if is_trading_day(now.date()) else previous_trading_day(now.date())
-    return ShiftedClock(base, datetime(day.year, day.month, day.day, 10, 30, tzinfo=KST) - now)
+    start = at.replace(tzinfo=KST) if at.tzinfo is None else at
+    return ShiftedClock(base, start - base.now())
 
 
 class Simulator:
     """A faithful small KIS on the loopback address, or in process.
 
-    ``mode`` is ``"live"`` or ``"paper"``; ``port`` 0 takes any free one; ``limit`` is the number of calls
-    a second (the newest that KIS announced when not given), counted over a ``window`` of a sliding or a
-    fixed second; ``ledger_limit`` adds the limit of account calls (EGW00215). Each leg of a call lasts
-    ``latency + U(0, jitter)`` seconds, ``tail=(share, mean)`` draws some longer. ``clock`` sets the time
-    (mid-session of the latest trading day when not given, but access tokens then end by the machine's time,
-    which other programs compare with), ``cash`` is what each account starts with in won. ``customers``
-    closes the door to all others; without it any well-formed key is a customer. With ``examples`` an API that
-    is not simulated is answered with KIS's documented example, or in the documented shape.
+    ``mode`` is ``"live"`` or ``"paper"``; ``port`` 0 takes any free one; ``limit`` is the number of calls a
+    second (the newest that KIS announced when not given), counted over a ``window`` of a sliding or a fixed
+    second; ``ledger_limit`` adds the limit of account calls (EGW00215). Each leg of a call lasts ``latency
+    + U(0, jitter)`` seconds, ``tail=(share, mean)`` draws some longer. The simulator's time runs on from
+    ``at`` (KST; mid-session of the latest trading day when not given), but access tokens end by the
+    machine's time, which other programs compare with; ``clock`` sets the time of both, and ``ValueError``
+    is raised when both are given. ``cash`` is what each account starts with in won. ``customers`` closes
+    the door to all others; without it any well-formed key is a customer. With ``examples`` an API that is
+    not simulated is answered with KIS's documented example, or in the documented shape.
     Everything undocumented is a field of ``Assumptions`` and can also be given by name.
 
     >>> with Simulator(mode="paper") as sim:
@@ -95,6 +108,7 @@ class Simulator:
         jitter: float = 0.0,
         tail: tuple[float, float] | None = None,
         seed: int = 1,
+        at: datetime | None = None,
         clock: Clock | None = None,
         cash: int = 100_000_000,
         customers: Iterable[Customer] | None = None,
@@ -104,7 +118,9 @@ class Simulator:
         **switches: Any,
     ) -> None:
         self.mode = Mode(mode)
-        shifted = mid_session()
+        if at is not None and clock is not None:
+            raise ValueError("give at or clock, not both: a clock has a time of its own")
+        shifted = mid_session() if at is None else running_from(at)
         self.clock: Clock = shifted if clock is None else clock
         self.assumptions = replace(assumptions if assumptions is not None else Assumptions(), **switches)
         self.market = market if market is not None else Market(seed)
@@ -141,8 +157,8 @@ class Simulator:
             if self._customers is None
             else {each.app_key: each.account_no for each in self._customers},
         )
-        by_example = Examples(self.assumptions, self.brokerage.account)
-        self.app = App(self._parts, self._routes(), by_example.answer if examples else None)
+        self._by_example = Examples(self.assumptions, self.brokerage.account)
+        self.app = App(self._parts, self._routes(), self._by_example.answer if examples else None)
         self._server = Server(self.app.answer, self.clock, host, port)
 
     def _limit(self, limit: float | None) -> float:
@@ -152,14 +168,15 @@ class Simulator:
 
     def _routes(self) -> dict[str, Route]:
         world = (self.brokerage, self.market, self.mode, self.assumptions)
+        divisions = divisions_of(self.mode, self.assumptions)
         indices, abroad = Indices(self.market), OverseasMarket(self.market.seed)
         return {
-            **Quotations(self.market, self.clock, self.mode).routes,
-            **Watchlist(self.market, indices, self.clock, self.mode).routes,
-            **Funds(self.market, self.clock, self.mode).routes,
+            **Quotations(self.market, self.clock, divisions).routes,
+            **Watchlist(self.market, indices, self.clock, divisions).routes,
+            **Funds(self.market, self.clock, divisions).routes,
             **IndexQuotes(self.market, indices, self.clock).routes,
             **Rankings(self.market, indices, self.clock).routes,
-            **Traders(self.market, self.clock, self.mode).routes,
+            **Traders(self.market, self.clock, divisions).routes,
             **OverseasQuotes(abroad, self.clock).routes,
             **OverseasCharts(abroad, self.clock).routes,
             **OverseasListings(abroad, self.clock).routes,
@@ -233,6 +250,7 @@ class Simulator:
             self._customer = sample_customer(next(_serial))
         self.oauth.reset()
         self.brokerage.reset()
+        self._by_example.reset()
         self.gate.reset()
         if self._parts.ledger_gate is not None:
             self._parts.ledger_gate.reset()

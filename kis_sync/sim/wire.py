@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 JSON_TYPE = "application/json; charset=utf-8"
 MESSAGE_WIDTH = 80
@@ -40,9 +40,12 @@ class Request:
 
     @classmethod
     def parse(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
-        """A request from what stands on the wire; repeated slashes and the case of names do not matter."""
+        """A request from what stands on the wire.
+
+        Repeated slashes, percent-encoding and the case of names do not matter.
+        """
         where, _, asked = _ORIGIN.sub("", target).partition("#")[0].partition("?")
-        path = "/" + "/".join(part for part in where.split("/") if part)
+        path = "/" + "/".join(part for part in unquote(where).split("/") if part)
         query = {name.upper(): value for name, value in parse_qsl(asked, keep_blank_values=True)}
         return cls(
             method,

@@ -254,6 +254,28 @@ def test_the_code_asked_for_is_put_in_where_one_was_asked_for(visitors: dict[str
     assert shown
 
 
+ORDERS = [each for each in BY_EXAMPLE if each.effect is Effect.ORDER]
+
+
+def test_no_two_orders_have_the_same_number() -> None:
+    def numbers(visitor: Visitor) -> list[str]:
+        answers = [
+            send(visitor, each, first_tr_id(each), fields_of(each, visitor)).json()["output"]
+            for each in ORDERS * 2
+        ]
+        return [answer["ODNO" if "ODNO" in answer else "OVRS_RSVN_ODNO"] for answer in answers]
+
+    visitor = Visitor(Simulator(limit=1000, examples=True))
+    told = numbers(visitor)
+    assert len(ORDERS) > 10
+    assert len({int(number) for number in told}) == len(told)
+    assert {len(number) for number in told} == {8, 10}
+    assert told == numbers(Visitor(Simulator(limit=1000, examples=True)))
+    visitor.sim.reset()
+    visitor.app_key, visitor.token = visitor.sim.app_key, ""
+    assert told == numbers(visitor)
+
+
 def test_an_account_of_somebody_else_is_refused() -> None:
     customer = Customer("P" * 36, "s" * 180, "73000001-01")
     visitor = Visitor(Simulator(limit=1000, examples=True, customers=[customer]))

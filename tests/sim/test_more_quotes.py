@@ -36,6 +36,7 @@ CALLS: dict[str, dict[str, str]] = {
 }
 HEADS = {"domestic_stock.inquire_time_itemconclusion", "domestic_stock.inquire_time_dailychartprice"}
 LISTS = {"domestic_stock.inquire_investor"}
+BESIDE_THE_DOCUMENTED = {("domestic_stock.inquire_time_itemconclusion", "output2"): ["stck_prpr"]}
 PAPER = {
     "domestic_stock.inquire_time_itemconclusion",
     "domestic_stock.inquire_member",
@@ -82,7 +83,7 @@ def test_every_documented_field_is_there_in_order_and_a_string(visitor: Visitor,
         found = body[output]
         assert isinstance(found, list) is (name in LISTS or (name in HEADS and output == "output2"))
         for row in found if isinstance(found, list) else [found]:
-            assert list(row) == fields
+            assert list(row) == fields + BESIDE_THE_DOCUMENTED.get((name, output), [])
             assert all(isinstance(value, str) for value in row.values())
 
 
@@ -195,6 +196,29 @@ def test_a_future_hour_shows_the_newest_trades(visitor: Visitor) -> None:
     assert (row["stck_cntg_hour"], row["stck_pbpr"]) == (newest["stck_cntg_hour"], newest["stck_prpr"])
     assert row["acml_vol"] == body["output1"]["acml_vol"] == price(visitor)["acml_vol"]
     assert row["tday_rltv"] == newest["tday_rltv"]
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW.replace(hour=17), NOW.replace(hour=7), NOW.replace(day=22)])
+@pytest.mark.parametrize("hour", ["", "000000"])
+def test_no_hour_asks_for_the_newest_trades(moment: datetime, hour: str) -> None:
+    visitor = at(moment)
+    name = "domestic_stock.inquire_time_itemconclusion"
+    found = rows(visitor, name, FID_INPUT_HOUR_1=hour)
+    assert len(found) == 30
+    assert found == rows(visitor, name, FID_INPUT_HOUR_1="235959")
+
+
+def test_a_trade_tells_its_price_under_both_names(visitor: Visitor) -> None:
+    found = rows(visitor, "domestic_stock.inquire_time_itemconclusion", FID_INPUT_HOUR_1="101500")
+    assert all(int(row["stck_prpr"]) > 0 and row["stck_prpr"] == row["stck_pbpr"] for row in found)
+
+
+def test_paper_may_be_told_to_know_nxt() -> None:
+    paper = Visitor(Simulator(mode="paper", limit=1000, clock=ManualClock(NOW), paper_takes_nxt=True))
+    for name in [*PAPER, "domestic_stock.inquire_price"]:
+        for division, code in (("UN", "MCA00000"), ("NX", "MCA00000"), ("X", "OPSQ2001")):
+            fields = CALLS.get(name, J) | {"FID_COND_MRKT_DIV_CODE": division}
+            assert paper.ask(name, **fields).json()["msg_cd"] == code
 
 
 def test_the_strength_of_trades_is_bought_against_sold(visitor: Visitor) -> None:

@@ -189,6 +189,20 @@ def test_the_closing_auction_fills_at_its_price_and_the_rest_lapses() -> None:
     assert desk.open_orders().json()["output"] == []
 
 
+@pytest.mark.parametrize("kind", ["03", "04"])
+def test_a_buy_without_a_price_holds_the_upper_limit(kind: str) -> None:
+    """What is held of the open shares is what the order was checked against, and psbl-order reckons with."""
+    desk = Desk(cash=10**12)
+    number = desk.placed("buy", 1_000_000, kind=kind)
+    rest = int(desk.row(number)["rmn_qty"])
+    assert rest > 0
+    deposit = int(desk.balance().json()["output2"][0]["prvs_rcdl_excc_amt"])
+    held = desk.sim.brokerage.fees.purchase(rest, desk.quote.upper)
+    assert desk.cash == deposit - held
+    assert desk.change(number, "02").json()["rt_cd"] == "0"
+    assert desk.cash == deposit
+
+
 # -- refusing ------------------------------------------------------------------------------------------
 
 REFUSED = {

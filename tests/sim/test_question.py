@@ -3,9 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from kis_sync import catalog
+from kis_sync.clock import ManualClock
 from kis_sync.sim import Simulator
+from kis_sync.sim.wire import Request
 from tests.sim.visitor import BALANCE, HOST, Visitor
 
 PRICE = catalog.endpoint("domestic_stock.inquire_price")
@@ -54,7 +57,91 @@ def test_tr_ids_belong_to_path_and_world(
 @pytest.mark.parametrize("mode", ["live", "paper"])
 def test_quotations_have_one_tr_id_for_both_worlds(visitors: dict[str, Visitor], mode: str) -> None:
     assert price_by(visitors[mode], "FHKST01010100") == (200, "MCA00000")
-    assert price_by(visitors[mode], "FHKST01010200") == (500, "OPSQ0002")
+    assert price_by(visitors[mode], "FHKST01019999") == (500, "OPSQ0002")
+
+
+STRAYED = [
+    ("domestic_stock.inquire_price", "etfetn.inquire_price", "FHPST02400000"),
+    ("domestic_stock.inquire_daily_price", "domestic_stock.inquire_daily_itemchartprice", "FHKST03010100"),
+    ("domestic_stock.inquire_daily_ccld", "domestic_stock.inquire_psbl_order", "TTTC8908R"),
+    ("domestic_stock.inquire_price", "domestic_stock.inquire_balance", "TTTC8434R"),
+    ("domestic_stock.inquire_price", "overseas_stock.inquire_balance", "JTTT3012R"),  # an old one
+]
+"""A path, and a TR id of another read that is sent to it: the first three by public clients."""
+
+FIELDS: dict[str, dict[str, str]] = {
+    "etfetn.inquire_price": {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "069500"},
+    "domestic_stock.inquire_daily_itemchartprice": {
+        "FID_COND_MRKT_DIV_CODE": "J",
+        "FID_INPUT_ISCD": "005930",
+        "FID_INPUT_DATE_1": "20261001",
+        "FID_INPUT_DATE_2": "20261120",
+        "FID_PERIOD_DIV_CODE": "D",
+        "FID_ORG_ADJ_PRC": "0",
+    },
+    "domestic_stock.inquire_psbl_order": {
+        "PDNO": "005930",
+        "ORD_UNPR": "",
+        "ORD_DVSN": "01",
+        "CMA_EVLU_AMT_ICLD_YN": "N",
+        "OVRS_ICLD_YN": "N",
+    },
+    "domestic_stock.inquire_balance": BALANCE,
+    "overseas_stock.inquire_balance": {
+        "OVRS_EXCG_CD": "NASD",
+        "TR_CRCY_CD": "USD",
+        "CTX_AREA_FK200": "",
+        "CTX_AREA_NK200": "",
+    },
+}
+
+
+def ask_at(visitor: Visitor, path_of: str, tr_id: str, fields: dict[str, str]) -> requests.Response:
+    url = HOST + catalog.endpoint(path_of).path
+    return visitor.session.get(url, params=fields, headers=visitor.headers(tr_id), timeout=5)
+
+
+@pytest.mark.parametrize(("path_of", "meant", "tr_id"), STRAYED)
+def test_a_read_is_answered_by_its_tr_id(path_of: str, meant: str, tr_id: str) -> None:
+    visitor = Visitor(Simulator(limit=1000, clock=ManualClock()))
+    fields = visitor.account | FIELDS[meant]
+    strayed = ask_at(visitor, path_of, tr_id, fields)
+    assert strayed.json()["rt_cd"] == "0", strayed.text
+    assert strayed.json() == ask_at(visitor, meant, tr_id, fields).json()
+    assert strayed.headers["tr_id"] == tr_id
+    names = [each.name.upper() for each in catalog.endpoint(meant).params if not each.blank]
+    needed = next(name for name in names if name in FIELDS[meant])
+    del fields[needed]
+    refused = ask_at(visitor, path_of, tr_id, fields).json()
+    assert refused["msg1"] == f"ERROR INPUT FIELD NOT FOUND [{needed}]"
+
+
+@pytest.mark.parametrize(("path_of", "meant", "tr_id"), STRAYED)
+def test_path_and_tr_id_may_have_to_agree(path_of: str, meant: str, tr_id: str) -> None:
+    visitor = Visitor(Simulator(limit=1000, tr_id_decides=False))
+    answer = ask_at(visitor, path_of, tr_id, visitor.account | FIELDS[meant])
+    assert (answer.status_code, answer.json()["msg_cd"]) == (500, "OPSQ0002")
+
+
+def test_a_strayed_account_read_counts_as_one() -> None:
+    visitor = Visitor(Simulator(limit=1000, ledger_limit=1, clock=ManualClock()))
+    fields = visitor.account | BALANCE
+    for expected in ("KIOK0560", "EGW00215"):
+        strayed = visitor.ask("domestic_stock.inquire_price", **fields, headers={"tr_id": "TTTC8434R"})
+        assert strayed.json()["msg_cd"] == expected
+
+
+def test_an_order_never_strays(visitors: dict[str, Visitor]) -> None:
+    """Neither by the path of a read nor by a read's TR id; and a world's refusals stay."""
+    visitor = visitors["live"]
+    body = visitor.account | {"PDNO": "005930", "ORD_DVSN": "01", "ORD_QTY": "1", "ORD_UNPR": "0"}
+    for send in (visitor.session.get, visitor.session.post):
+        strayed = send(HOST + PRICE.path, params=body, json=body, headers=visitor.headers("TTTC0012U"))
+        assert (strayed.status_code, strayed.json()["msg_cd"]) == (500, "OPSQ0002")
+    assert order_by(visitor, "FHKST01010100") == (500, "OPSQ0002")
+    assert price_by(visitor, "VTTC8434R") == (500, "EGW02005")
+    assert price_by(visitors["paper"], "TTTC8434R") == (500, "EGW02006")
+    assert price_by(visitors["paper"], "VTTC8408R") == (200, "90000000")
 
 
 def open_orders(visitor: Visitor, tr_id: str) -> Any:
@@ -136,6 +223,38 @@ def test_a_get_api_called_by_post_finds_no_fields(visitors: dict[str, Visitor]) 
         HOST + PRICE.path, json=fields, headers=visitor.headers("FHKST01010100"), timeout=5
     )
     assert response.json()["msg_cd"] == "OPSQ2001"
+
+
+def test_a_get_api_called_by_post_finds_no_query_either(visitors: dict[str, Visitor]) -> None:
+    visitor = visitors["live"]
+    fields = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
+    headers = visitor.headers("FHKST01010100")
+    url = HOST + PRICE.path
+    posted = visitor.session.post(url, params=fields, headers=headers, timeout=5).json()
+    assert posted["msg1"] == "ERROR INPUT FIELD NOT FOUND [FID_COND_MRKT_DIV_CODE]"
+    with_a_body = visitor.session.get(url, params=fields, data=b"{}", headers=headers, timeout=5).json()
+    assert with_a_body["rt_cd"] == "0"
+
+
+def test_a_get_api_without_a_needed_field_called_by_post() -> None:
+    visitor = Visitor(Simulator(limit=1000, examples=True))
+    endpoint = catalog.endpoint("domestic_stock.mktfunds")
+    assert all(parameter.blank for parameter in endpoint.params)
+    headers = visitor.headers(endpoint.tr_ids[""][0] or "")
+    posted = visitor.session.post(HOST + endpoint.path, headers=headers, timeout=5).json()
+    assert posted["msg_cd"] == "OPSQ2001"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/uapi/domestic-stock/v1/quotations/inquire%2Dprice?x=%41",
+        "http://h/uapi%2fdomestic-stock//v1/quotations/%69nquire-price?x=A",
+    ],
+)
+def test_a_path_may_be_percent_encoded(target: str) -> None:
+    request = Request.parse("GET", target, {}, b"")
+    assert (request.path, request.query) == (PRICE.path, {"X": "A"})
 
 
 @pytest.mark.parametrize(

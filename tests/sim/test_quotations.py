@@ -238,8 +238,9 @@ def test_no_minute_lies_beyond_the_close(visitor: Visitor, hour: str) -> None:
         (NOW.replace(day=22), "153000"),
     ],
 )
-def test_midnight_asks_for_the_newest_minutes(moment: datetime, newest: str) -> None:
-    rows = minutes(at(moment), "000000")
+@pytest.mark.parametrize("hour", ["000000", "", "  "])
+def test_midnight_and_no_hour_ask_for_the_newest_minutes(moment: datetime, newest: str, hour: str) -> None:
+    rows = minutes(at(moment), hour)
     assert (len(rows), rows[0]["stck_cntg_hour"]) == (30, newest)
 
 
@@ -270,7 +271,7 @@ def test_before_the_open_there_are_no_minutes() -> None:
     assert minutes(at(NOW.replace(hour=8, minute=30)), "083000") == []
 
 
-@pytest.mark.parametrize("hour", ["", "1030", "nine00", "256000"])
+@pytest.mark.parametrize("hour", ["1030", "nine00", "256000"])
 def test_an_hour_must_be_one(visitor: Visitor, hour: str) -> None:
     body = ask(visitor, "domestic_stock.inquire_time_itemchartprice", FID_INPUT_HOUR_1=hour)
     assert (body["rt_cd"], body["msg_cd"]) == ("2", "OPSQ2001")

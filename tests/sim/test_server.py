@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import random
 import socket
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from kis_sync.clock import ManualClock
 from kis_sync.sim import Simulator
+from kis_sync.sim.chunks import BadChunkError, TooLongError, read_chunks
 from kis_sync.sim.server import BODY_LIMIT, Server
 from kis_sync.sim.wire import Request, Response
 from tests.sim.visitor import Visitor
@@ -78,7 +80,10 @@ def status_and_body(answered: bytes) -> tuple[int, dict[str, str]]:
         (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\n", 413),
         (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_LIMIT + 1), 413),
         (b"POST /oauth2/tokenP HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc", 400),
-        (b"POST /oauth2/tokenP HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        (b"POST /oauth2/tokenP HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 411),
+        (b"POST /oauth2/tokenP HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
     ],
 )
 def test_unreadable_requests_get_an_envelope_and_a_closed_connection(
@@ -184,6 +189,93 @@ def test_damaged_requests_never_kill_the_server(sim: Simulator, data: st.DataObj
         damaged[place : place + 1] = data.draw(st.binary(max_size=3))
     answered = send(sim, bytes(damaged))
     assert answered == b"" or answered.startswith(b"HTTP/1.1 ")
+
+
+# -- chunks --------------------------------------------------------------------------------------------
+
+CHUNKED = b"POST /oauth2/tokenP HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n"
+
+
+def in_chunks(body: bytes, *sizes: int) -> bytes:
+    """A body cut at these sizes, and the rest in one chunk."""
+    made = b""
+    for size in [*sizes, len(body)]:
+        part, body = body[:size], body[size:]
+        if part:
+            made += b"%X\r\n%b\r\n" % (len(part), part)
+    return made + b"0\r\n\r\n"
+
+
+def test_a_client_that_sends_in_chunks_logs_in(sim: Simulator) -> None:
+    body = {"grant_type": "client_credentials", "appkey": "C" * 36, "appsecret": sim.app_secret}
+    parts = iter([json.dumps(body)[:50].encode(), json.dumps(body)[50:].encode()])
+    answer = requests.post(f"{sim.base_url}/oauth2/tokenP", data=parts, timeout=5)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["token_type"] == "Bearer"
+
+
+def test_a_connection_goes_on_after_chunks(sim: Simulator) -> None:
+    one = CHUNKED + b"\r\n" + in_chunks(b'{"a": "b"}', 1, 3)
+    last = CHUNKED + b"Connection: close\r\n\r\n3;note=x\r\n{}\n\r\n0\r\n\r\n"
+    assert send(sim, one + one + last, finish=False).count(b"HTTP/1.1 403 ") == 3
+
+
+def test_chunks_up_to_the_limit_are_read(sim: Simulator) -> None:
+    head = CHUNKED + b"Connection: close\r\n\r\n"
+    whole = in_chunks(b"x" * BODY_LIMIT, 1000, BODY_LIMIT // 2)
+    assert status_and_body(send(sim, head + whole, finish=False))[0] == 403
+    first = b"%X\r\n%b\r\n" % (BODY_LIMIT, b"x" * BODY_LIMIT)
+    assert status_and_body(send(sim, head + first + b"1\r\n", finish=False))[0] == 413
+    assert status_and_body(send(sim, head + b"FFFFFFFFFFFFFFFF\r\n", finish=False))[0] == 413
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"x\r\n{}\r\n0\r\n\r\n",
+        b"\r\n{}\r\n0\r\n\r\n",
+        b"-2\r\n{}\r\n0\r\n\r\n",
+        b"0x2\r\n{}\r\n0\r\n\r\n",
+        b"+2\r\n{}\r\n0\r\n\r\n",
+        b"1_0\r\n" + b"x" * 16 + b"\r\n0\r\n\r\n",
+        b"2\n{}\r\n0\r\n\r\n",
+        b"1\r\n{}\r\n0\r\n\r\n",
+        b"0" * 17 + b"\r\n\r\n",
+        b"2;" + b"x" * 300 + b"\r\n{}\r\n0\r\n\r\n",
+        b"1" * 300,
+        b"2\r\n{}\r\n0\r\nTrailer: x\r\n\r\n",
+    ],
+)
+def test_what_is_no_chunk_is_refused(sim: Simulator, chunks: bytes) -> None:
+    answered = send(sim, CHUNKED + b"\r\n" + chunks, finish=False)
+    assert answered.count(b"HTTP/1.1 ") == 1
+    status, body = status_and_body(answered)
+    assert (status, body["msg_cd"]) == (400, "EGW00101")
+
+
+def test_chunks_that_end_early_close_the_connection(sim: Simulator) -> None:
+    whole = in_chunks(b'{"a": "b"}', 4)
+    for length in range(len(whole)):
+        assert send(sim, CHUNKED + b"\r\n" + whole[:length]) == b""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200), st.lists(st.integers(1, 60), max_size=5))
+def test_chunks_are_put_together_again(body: bytes, sizes: list[int]) -> None:
+    source = io.BytesIO(in_chunks(body, *sizes) + b"GET")
+    assert read_chunks(source, 200) == body
+    assert source.read() == b"GET"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.sampled_from(["2\r\n", "{}", "\r\n", "0", ";", "a"])).map("".join).map(str.encode)
+)
+def test_any_bytes_are_chunks_or_refused(garbage: bytes) -> None:
+    with contextlib.suppress(BadChunkError, TooLongError):
+        read = read_chunks(io.BytesIO(garbage), 20)
+        assert read is None or len(read) <= 20
 
 
 # -- connections ---------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from kis_sync.cli.sim import command as sim_command
 from kis_sync.clock import KST, ManualClock, set_default_clock
 from kis_sync.market.hours import is_trading_day
 from kis_sync.sim import Simulator
@@ -144,6 +146,91 @@ def test_the_clock_starts_in_mid_session_of_the_latest_trading_day(
     now = simulator_module.mid_session().now()
     assert (now.date(), now.time()) == (expected, time(10, 30))
     assert is_trading_day(now.date())
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        (datetime(2026, 11, 24, 15, 29), "2026-11-24 15:29"),
+        (datetime(2026, 11, 24, 6, 29, tzinfo=timezone.utc), "2026-11-24 15:29"),
+        (datetime(2026, 11, 21, 12, 0, tzinfo=KST), "2026-11-21 12:00"),
+    ],
+)
+def test_the_clock_starts_where_it_is_told_to_and_runs(at: datetime, told: str) -> None:
+    machine = ManualClock(datetime(2026, 11, 26, 20, 0, tzinfo=KST))
+    before = set_default_clock(machine)
+    try:
+        visitor = Visitor(Simulator(at=at))
+    finally:
+        set_default_clock(before)
+    assert f"{visitor.sim.clock.now():%Y-%m-%d %H:%M}" == told
+    machine.advance(3600)
+    assert visitor.sim.clock.now().hour == int(told[11:13]) + 1
+    assert visitor.sim.clock.now().utcoffset() == timedelta(hours=9)
+    assert visitor.issue().json()["access_token_token_expired"] == "2026-11-27 21:00:00"
+
+
+def test_a_start_must_be_one_that_the_market_knows() -> None:
+    with pytest.raises(ValueError, match="from 2000 to 2100, not in 1999"):
+        Simulator(at=datetime(1999, 12, 31, 10, 30))
+    with pytest.raises(ValueError, match="from 2000 to 2100, not in 2101"):
+        Simulator(at=datetime(2101, 1, 3, 10, 30))
+    with pytest.raises(ValueError, match="not both"):
+        Simulator(at=datetime(2026, 11, 24, 10, 30), clock=ManualClock())
+
+
+class TestCommand:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("2026-11-24 10:30", datetime(2026, 11, 24, 10, 30)),
+            ("2026-11-24 15:29:50", datetime(2026, 11, 24, 15, 29, 50)),
+            (None, None),
+        ],
+    )
+    def test_says_when_to_begin(
+        self, monkeypatch: pytest.MonkeyPatch, text: str | None, expected: datetime | None
+    ) -> None:
+        taken: dict[str, object] = {}
+
+        class Recorder:
+            def __init__(self, **options: object) -> None:
+                taken.update(options)
+
+            def start(self) -> None:
+                raise OSError(1, "this is enough")
+
+        monkeypatch.setattr("kis_sync.sim.Simulator", Recorder)
+        done = CliRunner().invoke(sim_command, [] if text is None else ["--at", text])
+        assert "this is enough" in done.output
+        assert taken["at"] == expected
+
+    def test_tells_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Stopped:
+            def wait(self) -> None:
+                raise KeyboardInterrupt
+
+        class Threading:
+            Event = Stopped
+
+        monkeypatch.setattr("kis_sync.cli.sim.threading", Threading)
+        done = CliRunner().invoke(sim_command, ["--port", "0", "--at", "2026-11-21 12:00"])
+        assert done.exit_code == 0, done.output
+        assert "The simulator's clock says 2026-11-21 12:00 in Korea" in done.output
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("10:30", 'like "2026-11-24 10:30"'),
+            ("2026-02-30 10:30", 'like "2026-11-24 10:30"'),
+            ("", 'like "2026-11-24 10:30"'),
+            ("1999-12-30 10:30", "from 2000 to 2100"),
+        ],
+    )
+    def test_refuses_what_is_no_time(self, text: str, told: str) -> None:
+        done = CliRunner().invoke(sim_command, ["--port", "0", "--at", text])
+        assert done.exit_code == 2
+        assert told in " ".join(done.output.split())
 
 
 def test_access_tokens_live_by_the_machine_s_time_unless_a_clock_was_given() -> None:

@@ -19,6 +19,9 @@ from kis_sync.sim.tape import MinuteBar
 MINUTE_ROWS = 30
 PAST_MINUTE_ROWS = 120
 PERIOD_ROWS = 100
+NEWEST = "000000"
+"""The hour that asks for the newest rows, as a blank one does."""
+
 _MINUTE = timedelta(minutes=1)
 _YEAR = timedelta(days=365)
 _DAYS_IN = {"D": 1, "W": 7, "M": 31, "Y": 366}
@@ -55,7 +58,7 @@ def minute_rows(market: Market, quote: Quote, asked: datetime) -> list[Row]:
     asks so for the newest rows, and its users get them.
     """
     bars = market.minute_bars(quote.code, quote.at)
-    if clock_time(asked) == "000000":
+    if clock_time(asked) == NEWEST:
         asked = quote.at if quote.at.date() == quote.day else asked.replace(hour=23, minute=59)
     present = quote.at.replace(second=0, microsecond=0)
     rows: list[Row] = []

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
 from kis_sync.market.hours import previous_trading_day
 from kis_sync.market.ticks import Listing
@@ -19,7 +18,7 @@ from kis_sync.sim.listings import ListingInfo
 from kis_sync.sim.market import Market, Quote
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.price import change_fields, collateral_value, extreme_fields, figures_of, in_eok
-from kis_sync.sim.routes.quotations import check_division, past_reader, quoted
+from kis_sync.sim.routes.quotations import Divisions, check_division, past_reader, quoted
 from kis_sync.sim.wire import Response
 
 _FARTHEST = 0.15  # percent between price and NAV
@@ -30,10 +29,10 @@ _MANAGERS = {"KODEX": "삼성자산운용(ETF)", "TIGER": "미래에셋자산운
 class Funds:
     """Answers about funds at the clock's present."""
 
-    def __init__(self, market: Market, clock: Clock, mode: Mode) -> None:
+    def __init__(self, market: Market, clock: Clock, divisions: Divisions) -> None:
         self._market = market
         self._clock = clock
-        self._mode = mode
+        self._divisions = divisions
         self._past = past_reader(market, clock)
 
     @property
@@ -43,7 +42,7 @@ class Funds:
 
     def price(self, question: Question) -> Response:
         """etfetn inquire-price (FHPST02400000); zeros for a code that is no fund."""
-        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._mode)
+        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._divisions)
         name, listing = question.endpoint.name, self._market.listing(question.field("FID_INPUT_ISCD"))
         if listing is None or listing.kind is not Listing.FUND:
             return quoted({"output": zeroed(name, "output")})

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from kis_sync.catalog import Mode
 from kis_sync.clock import KST, Clock
+from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.book import Book
 from kis_sync.sim.flows import net_foreign
 from kis_sync.sim.formats import clock_time, day, documented, rate, share, sign, zeroed
@@ -20,6 +21,7 @@ from kis_sync.sim.market import Market, Phase, Quote
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.book import expected_fields, level_fields
 from kis_sync.sim.routes.charts import (
+    NEWEST,
     minute_rows,
     parse_day,
     parse_hour,
@@ -39,7 +41,11 @@ from kis_sync.sim.routes.second_price import second_price_fields
 from kis_sync.sim.tape import Trade
 from kis_sync.sim.wire import Response, success
 
-_MARKETS = {Mode.LIVE: ("J", "NX", "UN"), Mode.PAPER: ("J",)}
+Divisions = tuple[str, ...]
+"""The market divisions that a world knows: KRX, NXT and both."""
+
+_WITH_NXT: Divisions = ("J", "NX", "UN")
+_WITHOUT_NXT: Divisions = ("J",)
 _YEAR = timedelta(days=400)
 _LONG_AGO = date(1900, 1, 1)
 _SECOND = timedelta(milliseconds=999)
@@ -51,10 +57,10 @@ _DAY_ROWS = 30
 class Quotations:
     """Answers from the market at the clock's present."""
 
-    def __init__(self, market: Market, clock: Clock, mode: Mode) -> None:
+    def __init__(self, market: Market, clock: Clock, divisions: Divisions) -> None:
         self._market = market
         self._clock = clock
-        self._mode = mode
+        self._divisions = divisions
         self._past = past_reader(market, clock)
 
     @property
@@ -109,7 +115,7 @@ class Quotations:
         """inquire-time-itemchartprice (FHKST03010200): 30 one-minute rows of today."""
         self.check_market(question)
         name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
-        asked = parse_hour(question.field("FID_INPUT_HOUR_1"), now)
+        asked = parse_hour(question.field("FID_INPUT_HOUR_1") or NEWEST, now)
         if listing is None:
             return quoted({"output1": zeroed(name, "output1"), "output2": []})
         quote = self._market.quote(listing.code, now)
@@ -174,11 +180,13 @@ class Quotations:
         """inquire-time-itemconclusion (FHPST01060000): the 30 trades at and before an hour of today."""
         self.check_market(question)
         name, listing, now = question.endpoint.name, self.listing(question), self._clock.now()
-        asked = parse_hour(question.field("FID_INPUT_HOUR_1"), now)
+        hour = question.field("FID_INPUT_HOUR_1") or NEWEST
+        asked = parse_hour(hour, now)
         if listing is None:
             return quoted({"output1": zeroed(name, "output1"), "output2": []})
         quote = self._market.quote(listing.code, now)
-        until = datetime.combine(quote.day, asked.time(), KST) + _SECOND  # the whole of its last second
+        last_second = datetime.combine(quote.day, asked.time(), KST) + _SECOND  # the whole of it
+        until = None if hour == NEWEST else last_second
         trades = self._market.trades(listing.code, now, _TRADE_ROWS, until=until)
         rows = [self._timed_row(trade, quote) for trade in trades]
         summary = change_fields(quote) | {
@@ -190,7 +198,9 @@ class Quotations:
         return quoted(
             {
                 "output1": documented(name, "output1", summary),
-                "output2": [documented(name, "output2", row) for row in rows],
+                "output2": [
+                    documented(name, "output2", row) | {"stck_prpr": row["stck_pbpr"]} for row in rows
+                ],
             }
         )
 
@@ -230,7 +240,7 @@ class Quotations:
 
     def check_market(self, question: Question) -> None:
         """Raises OPSQ2001 for a market division that this world does not know."""
-        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._mode)
+        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._divisions)
 
     def listing(self, question: Question) -> ListingInfo | None:
         """The listing that a question is about, ``None`` for an unknown code."""
@@ -249,9 +259,14 @@ def past_reader(market: Market, clock: Clock) -> Callable[[str, date], Past]:
     return read
 
 
-def check_division(code: str, mode: Mode) -> None:
-    """Raises OPSQ2001 for a market division that a world does not know."""
-    if code.upper() not in _MARKETS[mode]:
+def divisions_of(mode: Mode, assumptions: Assumptions) -> Divisions:
+    """The market divisions that a world knows."""
+    return _WITH_NXT if mode is Mode.LIVE or assumptions.paper_takes_nxt else _WITHOUT_NXT
+
+
+def check_division(code: str, divisions: Divisions) -> None:
+    """Raises OPSQ2001 for a market division that is not one of these."""
+    if code.upper() not in divisions:
         raise input_refused("OPSQ2001", "ERROR : INPUT INVALID_CHECK_MRKT_DIV_CODE")
 
 

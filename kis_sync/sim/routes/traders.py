@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
 from kis_sync.sim.flows import GROUPS, Broker, split_by_broker, split_by_group
 from kis_sync.sim.formats import day, documented, share, sign, zeroed
@@ -16,7 +15,7 @@ from kis_sync.sim.history import DailyBar
 from kis_sync.sim.market import Market, Phase, Quote
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.charts import period_bars
-from kis_sync.sim.routes.quotations import check_division, quoted
+from kis_sync.sim.routes.quotations import Divisions, check_division, quoted
 from kis_sync.sim.wire import Response
 
 _DAYS = 30
@@ -27,10 +26,10 @@ _LONG_AGO = date(1900, 1, 1)
 class Traders:
     """Answers about buyers and sellers at the clock's present."""
 
-    def __init__(self, market: Market, clock: Clock, mode: Mode) -> None:
+    def __init__(self, market: Market, clock: Clock, divisions: Divisions) -> None:
         self._market = market
         self._clock = clock
-        self._mode = mode
+        self._divisions = divisions
 
     @property
     def routes(self) -> Mapping[str, Callable[[Question], Response]]:
@@ -42,7 +41,7 @@ class Traders:
 
     def investors(self, question: Question) -> Response:
         """inquire-investor (FHKST01010900): 30 days, newest first; today's shares only after the close."""
-        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._mode)
+        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._divisions)
         name, listing, now = question.endpoint.name, self._listing(question), self._clock.now()
         if listing is None:
             return quoted({"output": []}, mark="!")
@@ -53,7 +52,7 @@ class Traders:
 
     def members(self, question: Question) -> Response:
         """inquire-member (FHKST01010600): the five largest sellers and buyers of the day."""
-        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._mode)
+        check_division(question.field("FID_COND_MRKT_DIV_CODE"), self._divisions)
         name, listing = question.endpoint.name, self._listing(question)
         if listing is None:
             return quoted({"output": zeroed(name, "output")}, mark="!")

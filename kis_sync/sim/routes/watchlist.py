@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
 from kis_sync.sim.book import Book, Level
 from kis_sync.sim.formats import documented, rate, share, sign, zeroed
@@ -17,7 +16,7 @@ from kis_sync.sim.market import Market, Phase, Quote
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.index_quotes import index_change, level_sign, millions, thousands
 from kis_sync.sim.routes.price import quote_sign
-from kis_sync.sim.routes.quotations import check_division, quoted
+from kis_sync.sim.routes.quotations import Divisions, check_division, quoted
 from kis_sync.sim.wire import Response
 
 MOST = 30
@@ -30,11 +29,11 @@ _NOBODY = Level(0, 0)
 class Watchlist:
     """Answers about several listings at the clock's present."""
 
-    def __init__(self, market: Market, indices: Indices, clock: Clock, mode: Mode) -> None:
+    def __init__(self, market: Market, indices: Indices, clock: Clock, divisions: Divisions) -> None:
         self._market = market
         self._indices = indices
         self._clock = clock
-        self._mode = mode
+        self._divisions = divisions
 
     @property
     def routes(self) -> Mapping[str, Callable[[Question], Response]]:
@@ -65,7 +64,7 @@ class Watchlist:
             if code:
                 division = question.field(f"FID_COND_MRKT_DIV_CODE_{slot}").upper()
                 if division != _SECTOR:
-                    check_division(division, self._mode)
+                    check_division(division, self._divisions)
                 yield division, code
 
 
