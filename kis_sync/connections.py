@@ -6,19 +6,25 @@ connecting changes.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
+from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from kis_sync.errors import BrokerClosedError, ConfigurationError
 from kis_sync.settings import Settings
@@ -99,9 +105,7 @@ class Connections:
         return session
 
     def _adapter(self, kept: int) -> HTTPAdapter:
-        if self._tls is None:
-            return HTTPAdapter(pool_connections=1, pool_maxsize=kept, max_retries=0)
-        return _SharedContextAdapter(self._tls, kept)
+        return _Adapter(kept) if self._tls is None else _SharedContextAdapter(self._tls, kept)
 
 
 _all: WeakSet[Connections] = WeakSet()
@@ -116,12 +120,105 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_anew_in_child)
 
 
-class _SharedContextAdapter(HTTPAdapter):
+class _PunctualStream(io.RawIOBase):
+    """What arrives on a connection, by a deadline while there is one; else each read has the time-out."""
+
+    def __init__(self, connection: socket.socket, stream: io.RawIOBase) -> None:
+        self._connection = connection
+        self._stream = stream
+        self.deadline: float | None = None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def fileno(self) -> int:
+        """The connection's."""
+        return self._stream.fileno()
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """As many bytes as there are; ``TimeoutError`` past the deadline."""
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the head of the answer did not arrive in time")
+            self._connection.settimeout(left)
+        return cast("int | None", self._stream.readinto(buffer))
+
+    def close(self) -> None:
+        """Close the stream, not the connection."""
+        self._stream.close()
+        super().close()
+
+
+class _PunctualResponse(HTTPResponse):
+    """An answer whose head arrives within the time-out as a whole.
+
+    A socket's time-out begins anew with each byte, and http.client reads any number of interim answers
+    (1xx): by either of them a server could keep a call waiting for ever.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._connection = sock
+        self._stream = _PunctualStream(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._stream)
+
+    def begin(self) -> None:
+        """Read the head."""
+        seconds = self._connection.gettimeout()
+        if seconds is not None:
+            self._stream.deadline = time.monotonic() + seconds
+        try:
+            super().begin()
+        finally:
+            self._stream.deadline = None
+            self._connection.settimeout(seconds)
+
+
+class _Connection(HTTPConnection):
+    response_class = _PunctualResponse
+
+
+class _TLSConnection(HTTPSConnection):
+    response_class = _PunctualResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter of one server, whose answers are punctual."""
+
+    def __init__(self, kept: int) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=kept, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Pools of punctual connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Pools of punctual connections behind a proxy."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+class _SharedContextAdapter(_Adapter):
     """An adapter whose connections share one TLS context: reading the certificates costs 13 ms each time."""
 
     def __init__(self, context: ssl.SSLContext, kept: int) -> None:
         self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=kept, max_retries=0)
+        super().__init__(kept)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Pools that use the shared context."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -33,6 +33,9 @@ _CODE = re.compile(r"[0-9A-Z]{1,8}")  # those of paper trading are eight digits,
 _PLAIN_WORDS = re.compile(r"[^\W\d_A-Z]{0,24}(?:[._/\-]+[^\W\d_A-Z]{0,24})*")
 _CUT_RUN = re.compile(r"[\w+/=.\-\\]*\Z")
 _LONG_NUMBER = re.compile(r"\d{8,}")  # long enough to be an account number
+_OUTPUT = re.compile(r"(?i)output[0-9a-z_]{0,6}")  # a name too may be what a server makes up
+_LETTER = re.compile(r"[0-9A-Za-z]")
+_PIECE = 8  # letters and digits: a whole account number, and too many of a key to tell
 
 
 class Envelope(NamedTuple):
@@ -45,7 +48,7 @@ class Envelope(NamedTuple):
 
     def __repr__(self) -> str:
         """Without the body, which may hold an access token or an account number."""
-        outputs = [name for name in self.body if "output" in name.lower()]
+        outputs = [name for name in self.body if _OUTPUT.fullmatch(name)]
         return f"Envelope({self.endpoint}, outputs={outputs})"
 
     @property
@@ -83,41 +86,53 @@ class Envelope(NamedTuple):
 
 
 def server_time(date: str | None) -> datetime | None:
-    """A ``Date`` header as an aware datetime in KST; ``None`` when it cannot be read."""
+    """A ``Date`` header as an aware datetime in KST; ``None`` when it cannot be read or is of another age."""
     if not date:
         return None
     try:
-        return parsedate_to_datetime(date).astimezone(KST)
+        at = parsedate_to_datetime(date).astimezone(KST)
     except (ValueError, OverflowError):
         return None
+    return at if 2000 <= at.year < 9000 else None  # beyond lie years that cannot be written, or reckoned with
 
 
 def opened(
-    endpoint: str, status: int, content: bytes, *, tr_cont: str = "", date: str | None = None
+    endpoint: str,
+    status: int,
+    content: bytes,
+    *,
+    tr_cont: str = "",
+    date: str | None = None,
+    quotes: bool = True,
 ) -> Envelope:
-    """The envelope of a successful answer; raises the error that any other answer stands for."""
+    """The envelope of a successful answer; raises the error that any other answer stands for.
+
+    The error quotes the beginning of what is no JSON, unless ``quotes`` is off.
+    """
     if status in (301, 302, 303, 307, 308):
         raise ServerError(
             "the server answered with a redirect, which is not followed",
             endpoint=endpoint,
             http_status=status,
         )
-    body = _json_object(endpoint, status, content)
+    body = _json_object(endpoint, status, content, quotes)
     code, message = _verdict(body)
     if code is None and 200 <= status < 300:
         return Envelope(endpoint, body, tr_cont.strip().upper(), date)
     raise _failure(endpoint, status, code or None, message)
 
 
-def _json_object(endpoint: str, status: int, content: bytes) -> dict[str, object]:
+def _json_object(endpoint: str, status: int, content: bytes, quotes: bool) -> dict[str, object]:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        what = f"something that is not JSON: {excerpt(content)}" if content.strip() else "nothing"
+        what = "something that is not JSON" if content.strip() else "nothing"
     else:
         if isinstance(body, dict):
             return body
-        what = f"JSON that is not an object: {excerpt(content)}"
+        what = "JSON that is not an object"
+    if quotes and content.strip():
+        what += f": {excerpt(content)}"
     raise _unusable(endpoint, status, f"the server sent {what}")  # out here: json's error holds the body
 
 
@@ -197,6 +212,33 @@ def masked(text: str) -> str:
 def _unless_plain_words(run: re.Match[str]) -> str:
     """A path or the name of an API is made of lower-case words; a key, a token or a hash is not."""
     return run.group() if _PLAIN_WORDS.fullmatch(run.group()) else "***"
+
+
+def concealed(text: str, secrets: Sequence[str]) -> str:
+    """The text without any of ``secrets``: whole or a piece, in either case, whatever divides its letters."""
+    places = [at for at, letter in enumerate(text) if _LETTER.fullmatch(letter)]
+    bare = "".join(text[at] for at in places).lower()
+    hidden: list[tuple[int, int]] = []
+    for first in _places_of_pieces(bare, secrets):
+        start, end = places[first], places[first + _PIECE - 1] + 1
+        if hidden and start < hidden[-1][1]:
+            start = hidden.pop()[0]
+        hidden.append((start, end))
+    for start, end in reversed(hidden):
+        text = f"{text[:start]}***{text[end:]}"
+    for secret in secrets:
+        text = text.replace(secret, "***")  # one shorter than a piece
+    return text
+
+
+def _places_of_pieces(bare: str, secrets: Sequence[str]) -> list[int]:
+    """Where in ``bare``, letters in lower case, a piece of a secret begins."""
+    pieces = {
+        letters[at : at + _PIECE]
+        for letters in ("".join(_LETTER.findall(secret)).lower() for secret in secrets)
+        for at in range(len(letters) - _PIECE + 1)
+    }
+    return [at for at in range(len(bare) - _PIECE + 1) if bare[at : at + _PIECE] in pieces]
 
 
 def excerpt(content: bytes) -> str:

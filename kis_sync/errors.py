@@ -22,6 +22,7 @@ This room changes when there is a new way to fail.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 
@@ -62,11 +63,12 @@ class KISError(Exception):
         self.reach = self.default_reach if reach is None else reach
         self.can_retry = self.default_can_retry if can_retry is None else can_retry
 
-    def conceal(self, secrets: list[str]) -> None:
-        """Take every one of ``secrets`` out of the message."""
-        for secret in secrets:
-            self.message = self.message.replace(secret, "***")
+    def conceal(self, hide: Callable[[str], str]) -> None:
+        """Pass what the server may have written through ``hide``; a code that it changes is left out."""
+        self.message = hide(self.message)
         self.args = (self.message,)
+        if self.code is not None and hide(self.code) != self.code:
+            self.code = None
 
     def __str__(self) -> str:
         facts = [self.endpoint, self.code, f"HTTP {self.http_status}" if self.http_status else None]

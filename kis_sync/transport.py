@@ -22,7 +22,7 @@ from requests.adapters import BaseAdapter
 from kis_sync.catalog import Call, Effect
 from kis_sync.clock import Clock
 from kis_sync.connections import Connections
-from kis_sync.envelope import Envelope, opened, server_time
+from kis_sync.envelope import Envelope, concealed, opened, server_time
 from kis_sync.errors import KISError, NetworkError, RateLimitError, Reach, ServerError
 from kis_sync.ratelimit import TokenBucket
 from kis_sync.settings import Settings
@@ -91,15 +91,18 @@ class Transport:
             try:
                 return self._opened(call, answer)
             except KISError as error:
-                error.conceal(self._secrets(request))
+                secrets = self._secrets(call, request)
+                error.conceal(lambda text: concealed(text, secrets))
                 raise
 
-    def _secrets(self, request: requests.PreparedRequest) -> list[str]:
+    def _secrets(self, call: Call, request: requests.PreparedRequest) -> list[str]:
         """What no error may tell, even where the server repeats it."""
         settings = self._settings
         bearer = str(request.headers.get("authorization", "")).removeprefix("Bearer ")
-        account = (settings.account_no or "")[:8]
-        return [each for each in (settings.app_secret, settings.app_key, bearer, account) if each]
+        account = (settings.account_no or "").strip()[:8]
+        revoked = str(call.params.get("token", ""))
+        known = (settings.app_secret, settings.app_key, bearer, account, revoked)
+        return [each for each in known if each]
 
     def server_offset(self) -> timedelta | None:
         """How far the server's clock is ahead of ours, by the ``Date`` of its last answer."""
@@ -139,6 +142,7 @@ class Transport:
                 answer.content,
                 tr_cont=answer.headers.get("tr_cont") or "",
                 date=date,
+                quotes=bool(call.endpoint.tr_ids),  # without one, the answer itself is a secret
             )
         except RateLimitError as error:
             by_ledger = error.reach is Reach.REFUSED

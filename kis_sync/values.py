@@ -5,12 +5,16 @@ This room changes when KIS writes a kind of value in a new way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 
 from kis_sync.clock import KST
 from kis_sync.errors import ServerError
+
+Value = TypeVar("Value")
 
 _MOST_DIGITS = 40  # the longest documented number has 22; more is not a number but an attack on int()
 
@@ -21,11 +25,9 @@ def whole(text: str) -> int | None:
     >>> whole("128500"), whole("-100"), whole(" "), whole("3145.0000")
     (128500, -100, None, 3145)
     """
-    text = text.strip()
+    text = _number(text)
     if not text:
         return None
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(text)} characters")
     try:
         return int(text)
     except ValueError:
@@ -41,12 +43,8 @@ def decimal(text: str) -> Decimal | None:
     >>> decimal("135440.2517"), decimal("")
     (Decimal('135440.2517'), None)
     """
-    text = text.strip()
-    if not text:
-        return None
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(text)} characters")
-    return _finite(text)
+    text = _number(text)
+    return _finite(text) if text else None
 
 
 def percent(text: str) -> float | None:
@@ -87,6 +85,16 @@ def time_of_day(text: str) -> time | None:
     return time(int(text[:2]), int(text[2:4]), int(text[4:]))
 
 
+def _number(text: str) -> str:
+    """The text without blanks around it; ``ValueError`` for what only Python takes for a number."""
+    text = text.strip()
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} characters")
+    if "_" in text or not text.isascii():
+        raise ValueError(f"not a plain number: {text!r}")
+    return text
+
+
 def _finite(text: str) -> Decimal:
     try:
         number = Decimal(text)
@@ -123,38 +131,30 @@ class Row(Mapping[str, str]):
 
     def whole(self, name: str) -> int | None:
         """Won or shares."""
-        try:
-            return whole(self.text(name))
-        except ValueError:
-            raise self._unreadable(name, "is not a whole number") from None
+        return self._read(name, whole, "is not a whole number")
+
+    def amount(self, name: str) -> int | None:
+        """Won or shares of which there cannot be less than none."""
+        value = self.whole(name)
+        if value is not None and value < 0:
+            raise self._unreadable(name, "is negative")
+        return value
 
     def decimal(self, name: str) -> Decimal | None:
         """An exact decimal."""
-        try:
-            return decimal(self.text(name))
-        except ValueError:
-            raise self._unreadable(name, "is not a number") from None
+        return self._read(name, decimal, "is not a number")
 
     def percent(self, name: str) -> float | None:
         """A percentage."""
-        try:
-            return percent(self.text(name))
-        except ValueError:
-            raise self._unreadable(name, "is not a number") from None
+        return self._read(name, percent, "is not a number")
 
     def day(self, name: str) -> date | None:
         """A date."""
-        try:
-            return day(self.text(name))
-        except ValueError:
-            raise self._unreadable(name, "is not a date") from None
+        return self._read(name, day, "is not a date")
 
     def time_of_day(self, name: str) -> time | None:
         """A time of day."""
-        try:
-            return time_of_day(self.text(name))
-        except ValueError:
-            raise self._unreadable(name, "is not a time of day") from None
+        return self._read(name, time_of_day, "is not a time of day")
 
     def moment(self, day_name: str, time_name: str) -> datetime | None:
         """A date and a time of day as an aware datetime in KST; ``None`` if either is blank."""
@@ -162,11 +162,17 @@ class Row(Mapping[str, str]):
         return None if on is None or at is None else datetime.combine(on, at, KST)
 
     def needed(self, name: str) -> int:
-        """Won or shares that the answer makes no sense without; ``ServerError`` when blank."""
-        value = self.whole(name)
+        """Won or shares that the answer makes no sense without; ``ServerError`` when blank or negative."""
+        value = self.amount(name)
         if value is None:
             raise self._unreadable(name, "is blank")
         return value
+
+    def _read(self, name: str, read: Callable[[str], Value | None], fault: str) -> Value | None:
+        text = self.text(name)
+        with contextlib.suppress(ValueError):
+            return read(text)
+        raise self._unreadable(name, fault)  # out here: the ValueError, which holds the value, is no context
 
     def _unreadable(self, name: str, why: str) -> ServerError:
         # Without the value: what stands in the wrong field may be anything, an account number too.

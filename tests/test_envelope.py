@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from kis_sync.catalog import Call, endpoint
 from kis_sync.clock import KST
-from kis_sync.envelope import Envelope, excerpt, masked, opened, server_time
+from kis_sync.envelope import Envelope, concealed, excerpt, masked, opened, server_time
 from kis_sync.errors import (
     AccessTokenError,
     AuthenticationError,
@@ -28,7 +29,7 @@ from tests.fake_kis import ACCOUNT, SECRET, access_token, new_app_key
 OK = {"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다."}
 
 
-def open_json(body: object, status: int = 200, **headers: str) -> Envelope:
+def open_json(body: object, status: int = 200, **headers: Any) -> Envelope:
     return opened("a.b", status, json.dumps(body).encode(), **headers)
 
 
@@ -269,8 +270,65 @@ def test_an_excerpt_shows_nothing_long(secret: str) -> None:
     assert secret[:20] not in masked(f"appsecret={secret}")
 
 
-def test_a_secret_is_taken_out_by_its_value() -> None:
-    error = ServerError("the server said: my_app_secret is wrong")
-    error.conceal(["my_app_secret"])
+ACCOUNT, KEY = "87654321", "PSabCdEfGhIjKlMnOpQrStUvWx0123456789"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        KEY,
+        KEY.upper(),
+        KEY[5:17],
+        " ".join(KEY[at : at + 4] for at in range(0, 36, 4)),
+        f"{KEY[:16]}\n{KEY[16:]}",
+        "\0".join(KEY),
+        ACCOUNT,
+        "8765-4321-01",
+        "8.7654321e7",
+        "\uff08876\u200b54321\uff09",
+    ],
+)
+def test_a_secret_is_taken_out_however_it_is_written(said: str) -> None:
+    shown = concealed(f"계좌 [{said}] 없음", [KEY, ACCOUNT])
+    assert shown.startswith("계좌 [")
+    assert shown.endswith("] 없음")
+    letters = "".join(filter(str.isalnum, shown)).lower()
+    assert not any(KEY.lower()[at : at + 8] in letters for at in range(29))
+    assert ACCOUNT not in letters
+
+
+def test_nothing_else_is_taken_out() -> None:
+    said = "주문가능금액 8,765,000원을 초과 했습니다 APBK0952 PSabCdE 1234567"
+    assert concealed(said, [KEY, ACCOUNT]) == said
+
+
+def test_a_secret_that_is_short_is_taken_out_as_it_stands() -> None:
+    assert concealed("my_key, my key, MY_KEY", ["my_key"]) == "***, my key, MY_KEY"
+
+
+def test_an_error_conceals_its_message_and_its_code() -> None:
+    error = ServerError(f"the server said: {ACCOUNT} is wrong", code=ACCOUNT)
+    error.conceal(lambda text: concealed(text, [ACCOUNT]))
     assert str(error) == "the server said: *** is wrong"
     assert error.args == (error.message,)
+    assert error.code is None
+
+
+def test_an_error_keeps_a_code_that_is_no_secret() -> None:
+    error = ServerError("no", code="40650000")
+    error.conceal(lambda text: concealed(text, [ACCOUNT]))
+    assert error.code == "40650000"
+
+
+def test_an_answer_that_is_a_secret_itself_is_not_quoted() -> None:
+    with pytest.raises(ServerError, match=r"something that is not JSON \(oauth2") as caught:
+        opened("oauth2.tokenP", 200, b'{"access_token":"eyJ0', quotes=False)
+    assert "eyJ0" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Fri, 31 Dec 9999 14:59:59 GMT", "Fri, 01 Jan 0999 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"],
+)
+def test_a_date_of_another_age_is_none(date: str) -> None:
+    assert server_time(date) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from datetime import date, time
 from decimal import Decimal
 
@@ -88,3 +89,27 @@ class TestRow:
     def test_needed_is_a_server_error_when_blank(self) -> None:
         with pytest.raises(ServerError, match="is blank"):
             Row({"a": " "}, "x").needed("a")
+
+
+@pytest.mark.parametrize("read", ["whole", "decimal", "percent", "day", "time_of_day", "amount", "needed"])
+def test_an_unreadable_value_is_not_even_in_the_context_of_its_error(read: str) -> None:
+    with pytest.raises(ServerError, match="field a is") as caught:
+        getattr(Row({"a": "PSsecret 87654321"}, "x"), read)("a")
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("read", ["amount", "needed"])
+def test_an_amount_is_not_negative(read: str) -> None:
+    assert getattr(Row({"a": "0"}, "x"), read)("a") == 0
+    with pytest.raises(ServerError, match="field a is negative"):
+        getattr(Row({"a": "-1"}, "x"), read)("a")
+
+
+@pytest.mark.parametrize("text", ["1_000", "１２", "٣", "1_0.5"])
+@pytest.mark.parametrize("read", [whole, decimal, percent])
+def test_what_only_python_takes_for_a_number_is_none(
+    text: str, read: Callable[[str], int | Decimal | float | None]
+) -> None:
+    with pytest.raises(ValueError, match="not a plain number"):
+        read(text)

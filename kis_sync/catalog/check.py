@@ -115,8 +115,8 @@ def _as_text(value: object) -> tuple[str, str | None]:
 
 
 def _is_sendable(text: str) -> bool:
-    """Whether the text has no control letters and no half of a surrogate pair, which UTF-8 cannot write."""
-    return not any(letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in text)
+    """Whether the text can be written as UTF-8: half of a surrogate pair cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _callers_level() -> int:

@@ -183,6 +183,12 @@ class TestOrderBook:
         with pytest.raises(RequestRefusedError, match="no order book"):
             get_order_book(StubAsker(ok(output1={}, output2={})), "999999")
 
+    @pytest.mark.parametrize("name", ["askp3", "bidp_rsqn1", "total_askp_rsqn"])
+    def test_a_negative_level_is_an_error(self, name: str) -> None:
+        levels = {"askp3": "100", "askp_rsqn3": "5", "bidp1": "90", "bidp_rsqn1": "7", name: "-1"}
+        with pytest.raises(ServerError, match=f"field {name} is negative"):
+            get_order_book(StubAsker(ok(output1=levels, output2={"stck_prpr": "100"})), "005930")
+
 
 class TestPrice:
     @pytest.mark.parametrize(

@@ -94,6 +94,16 @@ class TestSlow:
             with pytest.raises(NetworkError, match="took too long to arrive"):
                 broker.get_price("005930")
 
+    @pytest.mark.parametrize(
+        "drop", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 x\r\nx: y\r\n\r\n"]
+    )
+    def test_a_head_that_never_ends_does_too(self, drop: bytes) -> None:
+        with FakeKIS() as kis, kis.broker(retry=ONCE, read_timeout=0.3) as broker:
+            kis.next("inquire-price", dripping(b"", drop, 0.01))
+            with pytest.raises(NetworkError, match="no answer within the time-out") as caught:
+                broker.get_price("005930")
+            assert caught.value.reach is Reach.MAYBE_EXECUTED
+
     def test_a_slow_answer_in_time_is_read(self) -> None:
         content = json.dumps({"rt_cd": "0", "output": {"stck_prpr": "123"}}).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
