@@ -46,7 +46,8 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True, strict_parsing=True))
+        query = self.target.partition("?")[2]  # an empty one is an error to older Pythons
+        return dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
 
     def header(self, name: str) -> str | None:
         return next((value for spelled, value in self.headers if spelled.lower() == name.lower()), None)

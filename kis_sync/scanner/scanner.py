@@ -177,7 +177,7 @@ class MarketScanner:
                     pass
             except KeyboardInterrupt:
                 cancelled = True
-        outcomes.update(work.remaining())
+        outcomes.update(work.finished())
         return self._result(market_code, list(codes), outcomes, started_at, cancelled)
 
     def get_updated_watchlist(

@@ -57,7 +57,9 @@ class Work(Generic[T]):
         self._own: ThreadPoolExecutor | None = None
         self._stopped = False
         self._futures: list[Future[T | BaseException]] = []
-        self._done: SimpleQueue[tuple[str, T | BaseException]] = SimpleQueue()
+        # An outcome is kept before its code is told: Ctrl-C may strike just after the code was taken.
+        self._kept: dict[str, T | BaseException] = {}
+        self._done: SimpleQueue[str] = SimpleQueue()
         self._waiting: dict[str, SimpleQueue[T | BaseException]] = {}
 
     def __enter__(self) -> Work[T]:
@@ -86,25 +88,22 @@ class Work(Generic[T]):
         self._own = ThreadPoolExecutor(self._max_workers, thread_name_prefix="kis-scan")
         return self._own
 
-    def remaining(self) -> Iterator[tuple[str, T | Exception]]:
-        """After the block: what was done by its end but not read."""
-        while True:
-            try:
-                code, outcome = self._done.get_nowait()
-            except Empty:
-                return
+    def finished(self) -> Iterator[tuple[str, T | Exception]]:
+        """After the block: all that was done by its end, whether it was read or not."""
+        for code, outcome in list(self._kept.items()):
             if isinstance(outcome, CancelledError):
                 continue
             if isinstance(outcome, Exception) or not isinstance(outcome, BaseException):
                 yield code, outcome
 
     def _next(self) -> tuple[str, T | Exception]:
-        code, outcome = self._wait()
+        code = self._wait()
+        outcome = self._kept[code]
         if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
             raise outcome
         return code, outcome
 
-    def _wait(self) -> tuple[str, T | BaseException]:
+    def _wait(self) -> str:
         while True:
             try:
                 return self._done.get(timeout=_SLICE)
@@ -134,6 +133,7 @@ class Work(Generic[T]):
 
     def _deliver(self, code: str, future: Future[T | BaseException]) -> None:
         if future.cancelled():
-            self._done.put((code, CancelledError("the executor dropped this stock")))
+            self._kept[code] = CancelledError("the executor dropped this stock")
         else:
-            self._done.put((code, future.exception() or future.result()))
+            self._kept[code] = future.exception() or future.result()
+        self._done.put(code)

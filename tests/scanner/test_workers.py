@@ -224,7 +224,7 @@ class TestInterruption:
         with work:
             first = next(work.outcomes())
             pool.shutdown(wait=True)
-        rest = dict(work.remaining())
+        rest = dict(work.finished())
         assert {first[0], *rest} == {"10", "4", "x"}
         assert isinstance({**dict([first]), **rest}["x"], ValueError)
 
