@@ -4,10 +4,10 @@ A second reading of KIS's documents, apart from the client's. This room changes 
 """
 
 from kis_sync.sim.assumptions import Assumptions
+from kis_sync.sim.door.gate import Gate
 from kis_sync.sim.faults import Fault, Faults
-from kis_sync.sim.gate import Gate
-from kis_sync.sim.market import Market
 from kis_sync.sim.oauth import Customer
+from kis_sync.sim.prices.market import Market
 from kis_sync.sim.simulator import Simulator
 
 __all__ = ["Assumptions", "Customer", "Fault", "Faults", "Gate", "Market", "Simulator"]

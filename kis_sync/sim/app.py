@@ -15,10 +15,11 @@ from kis_sync import catalog
 from kis_sync.catalog import Endpoint, Mode
 from kis_sync.clock import Clock
 from kis_sync.sim.assumptions import Assumptions
+from kis_sync.sim.door.gate import Gate
+from kis_sync.sim.door.log import Entry, Log, masked
+from kis_sync.sim.door.network import Network
+from kis_sync.sim.door.wire import JSON_TYPE, Cut, OAuthRefusalError, RefusalError, Request, Response, encode
 from kis_sync.sim.faults import Fault, Faults, Struck
-from kis_sync.sim.gate import Gate
-from kis_sync.sim.log import Entry, Log, masked
-from kis_sync.sim.network import Network
 from kis_sync.sim.oauth import OAuth, body_hash
 from kis_sync.sim.question import (
     Question,
@@ -28,7 +29,6 @@ from kis_sync.sim.question import (
     query_fields,
     variant_of,
 )
-from kis_sync.sim.wire import JSON_TYPE, Cut, OAuthRefusalError, RefusalError, Request, Response, encode
 
 _RATE_LIMIT = ("EGW00201", "초당 거래건수를 초과하였습니다.")
 _LEDGER_LIMIT = ("EGW00215", "원장에서 허용 가능한 초당 거래건수를 초과하였습니다.")

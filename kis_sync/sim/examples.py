@@ -18,10 +18,10 @@ from typing import Any
 from kis_sync import catalog
 from kis_sync.catalog import Effect, Endpoint
 from kis_sync.sim.assumptions import Assumptions
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.paging import changed_meanwhile
 from kis_sync.sim.question import Question
 from kis_sync.sim.shapes import row_of
-from kis_sync.sim.wire import Response, success
 
 MARK = "Kis-Sync-Answer"
 """The response header of every such answer; a program can tell by it. It has capitals, because the

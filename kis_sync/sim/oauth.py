@@ -17,8 +17,8 @@ from typing import Any
 
 from kis_sync.clock import Clock
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.gate import Gate
-from kis_sync.sim.wire import OAuthRefusalError, RefusalError, Request
+from kis_sync.sim.door.gate import Gate
+from kis_sync.sim.door.wire import OAuthRefusalError, RefusalError, Request
 
 APP_KEY_LENGTH = 36
 APP_SECRET_LENGTH = 180

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kis_sync.sim.assumptions import Assumptions
+from kis_sync.sim.door.wire import RefusalError
 from kis_sync.sim.question import Question
-from kis_sync.sim.wire import RefusalError
 
 Row = dict[str, str]
 

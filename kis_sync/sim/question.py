@@ -14,7 +14,7 @@ from typing import Any
 from kis_sync import catalog
 from kis_sync.catalog import Endpoint, Mode, Parameter
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.wire import RefusalError, Request
+from kis_sync.sim.door.wire import RefusalError, Request
 
 NOT_ON_PAPER = ("90000000", "모의투자에서는 해당업무가 제공되지 않습니다.")
 _LIVE_INITIALS = "TJC"  # a paper TR id is the live one with V in place of one of these

@@ -17,19 +17,19 @@ from kis_sync.catalog import Mode
 from kis_sync.clock import KST, Clock, ShiftedClock, default_clock
 from kis_sync.market.hours import is_trading_day, previous_trading_day
 from kis_sync.market.rates import call_limits
-from kis_sync.sim.adapter import make_adapter
 from kis_sync.sim.app import App, Parts, Route
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.brokerage import Brokerage
+from kis_sync.sim.door.adapter import make_adapter
+from kis_sync.sim.door.gate import Gate, Window
+from kis_sync.sim.door.log import Log, Stats
+from kis_sync.sim.door.network import Network
+from kis_sync.sim.door.server import Server, http_date
 from kis_sync.sim.examples import Examples
 from kis_sync.sim.faults import Faults
-from kis_sync.sim.gate import Gate, Window
-from kis_sync.sim.indices import Indices
-from kis_sync.sim.log import Log, Stats
-from kis_sync.sim.market import Market
-from kis_sync.sim.network import Network
 from kis_sync.sim.oauth import Customer, OAuth, sample_customer
-from kis_sync.sim.overseas import OverseasMarket
+from kis_sync.sim.prices.indices import Indices
+from kis_sync.sim.prices.market import Market
+from kis_sync.sim.prices.overseas import OverseasMarket
 from kis_sync.sim.routes.account import AccountReads
 from kis_sync.sim.routes.calendar import Calendar
 from kis_sync.sim.routes.executions import Executions
@@ -48,7 +48,7 @@ from kis_sync.sim.routes.rankings import Rankings
 from kis_sync.sim.routes.reservations import ReservedOrders
 from kis_sync.sim.routes.traders import Traders
 from kis_sync.sim.routes.watchlist import Watchlist
-from kis_sync.sim.server import Server, http_date
+from kis_sync.sim.trading.brokerage import Brokerage
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter

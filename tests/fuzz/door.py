@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from kis_sync.sim.wire import Response
+from kis_sync.sim.door.wire import Response
 from tests.fuzz.knocks import besiege
 from tests.fuzz.memory_use import allow
 from tests.fuzz.request_mutations import Shot

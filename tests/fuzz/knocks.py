@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from kis_sync.sim.server import BODY_LIMIT
+from kis_sync.sim.door.server import BODY_LIMIT
 from tests.fuzz import telltale
 from tests.fuzz.answer_mutations import odd_chunks
 from tests.fuzz.request_mutations import Shot

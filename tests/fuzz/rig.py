@@ -21,8 +21,8 @@ from kis_sync.connections import Connections
 from kis_sync.envelope import Envelope
 from kis_sync.ratelimit import TokenBucket
 from kis_sync.sim import Simulator
+from kis_sync.sim.door.wire import Request
 from kis_sync.sim.oauth import Customer
-from kis_sync.sim.wire import Request
 from kis_sync.transport import Lanes, Transport
 from tests.fuzz import telltale
 from tests.fuzz.answer_mutations import Draft, Header

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from kis_sync.sim.app import App
-from kis_sync.sim.log import Log
+from kis_sync.sim.door.log import Log
+from kis_sync.sim.door.server import Server
+from kis_sync.sim.door.wire import Request, Response, encode, success
 from kis_sync.sim.question import Question
-from kis_sync.sim.server import Server
-from kis_sync.sim.wire import Request, Response, encode, success
 from tests.fuzz import door, knocks, telltale
 from tests.fuzz.knocks import answer_faults, answered, besiege
 from tests.fuzz.visits import Visitor, Visits, body_faults, visit

@@ -20,9 +20,9 @@ from pathlib import Path
 from kis_sync import catalog
 from kis_sync.clock import KST, ManualClock
 from kis_sync.sim import Simulator
-from kis_sync.sim.market import Market
+from kis_sync.sim.door.wire import Request, Response
 from kis_sync.sim.oauth import Customer
-from kis_sync.sim.wire import Request, Response
+from kis_sync.sim.prices.market import Market
 from tests.fuzz import telltale
 from tests.fuzz.request_mutations import Shot, mutated, usual
 

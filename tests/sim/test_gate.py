@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kis_sync.clock import KST, ManualClock
-from kis_sync.sim.gate import Gate
+from kis_sync.sim.door.gate import Gate
 
 TICKS = 64  # binary fractions of a second, so that sums of steps are exact
 steps = st.lists(st.integers(0, TICKS), min_size=1, max_size=120)

@@ -12,11 +12,11 @@ from kis_sync.catalog import Mode
 from kis_sync.clock import KST, ManualClock
 from kis_sync.market.ticks import Listing, floor_to_tick
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.brokerage import Brokerage
-from kis_sync.sim.ledger import Account, Fees, Side, settlement_day
-from kis_sync.sim.market import Market
-from kis_sync.sim.resting import RestingOrder, Ticket
-from kis_sync.sim.wire import RefusalError
+from kis_sync.sim.door.wire import RefusalError
+from kis_sync.sim.prices.market import Market
+from kis_sync.sim.trading.brokerage import Brokerage
+from kis_sync.sim.trading.ledger import Account, Fees, Side, settlement_day
+from kis_sync.sim.trading.resting import RestingOrder, Ticket
 
 MARKET = Market(7)
 CODES = ["005930", "000660", "069500"]

@@ -10,7 +10,7 @@ import pytest
 
 from kis_sync.market.price_limits import price_limits
 from kis_sync.market.ticks import Listing, is_on_tick
-from kis_sync.sim.listings import ListingInfo, load_listings
+from kis_sync.sim.prices.listings import ListingInfo, load_listings
 
 MASTERS = Path(os.environ.get("KIS_MASTER_FILES", "no-master-files"))
 """A folder with kospi_code.mst and kosdaq_code.mst, as KIS publishes them."""

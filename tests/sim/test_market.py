@@ -19,7 +19,7 @@ from kis_sync.clock import KST
 from kis_sync.market.hours import is_trading_day
 from kis_sync.market.price_limits import price_limits
 from kis_sync.market.ticks import is_on_tick, tick_size
-from kis_sync.sim.market import Market, Phase
+from kis_sync.sim.prices.market import Market, Phase
 
 MARKET = Market()
 CODES = MARKET.codes()
@@ -124,7 +124,7 @@ def test_another_seed_is_another_market() -> None:
 
 def test_another_process_says_the_same() -> None:
     script = (
-        "import datetime; from kis_sync.clock import KST; from kis_sync.sim.market import Market\n"
+        "import datetime; from kis_sync.clock import KST; from kis_sync.sim.prices.market import Market\n"
         "m, at = Market(), datetime.datetime(2026, 11, 24, 11, 0, 7, tzinfo=KST)\n"
         "for code in m.codes()[::40]: print(ascii((m.quote(code, at), m.book(code, at), m.trades(code, at))))"
     )

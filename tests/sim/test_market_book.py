@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kis_sync.clock import KST
 from kis_sync.market.price_limits import PriceLimits, price_limits
 from kis_sync.market.ticks import floor_to_tick, is_on_tick, next_tick
-from kis_sync.sim.book import LEVELS, Centre, draw_sides
-from kis_sync.sim.market import Market, Phase
+from kis_sync.sim.prices.book import LEVELS, Centre, draw_sides
+from kis_sync.sim.prices.market import Market, Phase
 
 from .test_market import CODES, HALTED, MARKET, at, codes, examples, instants
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from kis_sync.market.hours import is_trading_day, previous_trading_day
 from kis_sync.market.price_limits import price_limits
 from kis_sync.market.ticks import is_on_tick
-from kis_sync.sim.history import DailyBar, History, aggregate
-from kis_sync.sim.listings import ListingInfo, load_listings
-from kis_sync.sim.market import Market
+from kis_sync.sim.prices.history import DailyBar, History, aggregate
+from kis_sync.sim.prices.listings import ListingInfo, load_listings
+from kis_sync.sim.prices.market import Market
 
 from .test_market import CODES, HALTED, MARKET, TUESDAY, at, codes, days, examples, instants
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from kis_sync.clock import KST
 from kis_sync.market.hours import regular_session
-from kis_sync.sim import matching
-from kis_sync.sim.book import Level
-from kis_sync.sim.ledger import Side
-from kis_sync.sim.market import Market
-from kis_sync.sim.matching import Match, Taken, auction_trade, first_filling_trade, walk
+from kis_sync.sim.prices.book import Level
+from kis_sync.sim.prices.market import Market
+from kis_sync.sim.trading import matching
+from kis_sync.sim.trading.ledger import Side
+from kis_sync.sim.trading.matching import Match, Taken, auction_trade, first_filling_trade, walk
 
 MARKET = Market(1)
 OPEN = datetime(2026, 11, 24, 9, 0, tzinfo=KST)

@@ -12,7 +12,7 @@ import pytest
 from kis_sync.catalog import response_fields
 from kis_sync.clock import KST, ManualClock
 from kis_sync.sim import Simulator
-from kis_sync.sim.market import Market
+from kis_sync.sim.prices.market import Market
 from tests.sim.visitor import Visitor
 
 SAMSUNG = "005930"

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from kis_sync.clock import KST, ManualClock
-from kis_sync.sim.network import Network
+from kis_sync.sim.door.network import Network
 
 
 class SleepDiary:

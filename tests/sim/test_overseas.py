@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from kis_sync.catalog import response_fields
 from kis_sync.clock import KST, ManualClock
 from kis_sync.sim import Simulator
-from kis_sync.sim.market import Market
-from kis_sync.sim.overseas import OverseasMarket
-from kis_sync.sim.overseas_listings import DAY_MARKETS, EXCHANGES, load_overseas
+from kis_sync.sim.prices.market import Market
+from kis_sync.sim.prices.overseas import OverseasMarket
+from kis_sync.sim.prices.overseas_listings import DAY_MARKETS, EXCHANGES, load_overseas
 from tests.sim.visitor import Visitor
 
 NIGHT = datetime(2026, 11, 25, 1, 0, 20, tzinfo=KST)  # 11:00 in New York

@@ -8,7 +8,7 @@ import requests
 from kis_sync import catalog
 from kis_sync.clock import ManualClock
 from kis_sync.sim import Simulator
-from kis_sync.sim.wire import Request
+from kis_sync.sim.door.wire import Request
 from tests.sim.visitor import BALANCE, HOST, Visitor
 
 PRICE = catalog.endpoint("domestic_stock.inquire_price")

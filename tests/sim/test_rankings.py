@@ -12,8 +12,8 @@ from kis_sync.catalog import response_fields
 from kis_sync.clock import KST, ManualClock
 from kis_sync.market.ticks import Listing
 from kis_sync.sim import Simulator
-from kis_sync.sim.indices import INDICES, Indices
-from kis_sync.sim.market import ListingInfo, Market, Quote
+from kis_sync.sim.prices.indices import INDICES, Indices
+from kis_sync.sim.prices.market import ListingInfo, Market, Quote
 from tests.sim.visitor import Visitor
 
 NOW = datetime(2026, 11, 24, 10, 30, 20, tzinfo=KST)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from kis_sync.clock import ManualClock
 from kis_sync.sim import Simulator
-from kis_sync.sim.chunks import BadChunkError, TooLongError, read_chunks
-from kis_sync.sim.server import BODY_LIMIT, Server
-from kis_sync.sim.wire import Request, Response
+from kis_sync.sim.door.chunks import BadChunkError, TooLongError, read_chunks
+from kis_sync.sim.door.server import BODY_LIMIT, Server
+from kis_sync.sim.door.wire import Request, Response
 from tests.sim.visitor import Visitor
 
 

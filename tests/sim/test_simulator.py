@@ -12,8 +12,8 @@ from kis_sync.clock import KST, ManualClock, set_default_clock
 from kis_sync.market.hours import is_trading_day
 from kis_sync.sim import Simulator
 from kis_sync.sim import simulator as simulator_module
-from kis_sync.sim.gate import Gate
-from kis_sync.sim.log import Entry, Log, Stats
+from kis_sync.sim.door.gate import Gate
+from kis_sync.sim.door.log import Entry, Log, Stats
 from tests.sim.visitor import Visitor
 
 

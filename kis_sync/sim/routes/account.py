@@ -10,13 +10,13 @@ from datetime import date, datetime
 
 from kis_sync.catalog import Mode
 from kis_sync.market.hours import previous_trading_day
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import documented, rate
-from kis_sync.sim.ledger import Account, Fees, Fill, Holding, Side, next_trading_day
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.counter import Counter
 from kis_sync.sim.routes.position import Position
 from kis_sync.sim.routes.price import collateral_value
-from kis_sync.sim.wire import Response
+from kis_sync.sim.trading.ledger import Account, Fees, Fill, Holding, Side, next_trading_day
 
 _BALANCE_ROWS = {Mode.LIVE: 50, Mode.PAPER: 20}
 _ASSETS_FOUND = ("KIOK0530", "조회되었습니다")

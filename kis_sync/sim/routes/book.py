@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kis_sync.sim.book import Book, Level
 from kis_sync.sim.formats import clock_time, rate, sign
-from kis_sync.sim.market import Phase, Quote
+from kis_sync.sim.prices.book import Book, Level
+from kis_sync.sim.prices.market import Phase, Quote
 
 _LEVELS = 10
 _PHASES = {

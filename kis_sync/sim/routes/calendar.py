@@ -10,11 +10,11 @@ from datetime import date, timedelta
 
 from kis_sync.clock import Clock
 from kis_sync.market.hours import is_trading_day
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.formats import day, documented
 from kis_sync.sim.paging import changed_meanwhile
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.charts import parse_day
-from kis_sync.sim.wire import Response, success
 
 PAGE_DAYS = 24
 _KEY_WIDTH = 20

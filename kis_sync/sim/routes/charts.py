@@ -11,10 +11,10 @@ from itertools import zip_longest
 
 from kis_sync.market.hours import is_trading_day, regular_session
 from kis_sync.sim.formats import clock_time, day, sign
-from kis_sync.sim.history import DailyBar, aggregate
-from kis_sync.sim.market import Market, Phase, Quote
+from kis_sync.sim.prices.history import DailyBar, aggregate
+from kis_sync.sim.prices.market import Market, Phase, Quote
+from kis_sync.sim.prices.tape import MinuteBar
 from kis_sync.sim.question import input_refused
-from kis_sync.sim.tape import MinuteBar
 
 MINUTE_ROWS = 30
 PAST_MINUTE_ROWS = 120

@@ -10,12 +10,12 @@ from datetime import date, datetime
 
 from kis_sync.catalog import Mode
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.brokerage import Brokerage
-from kis_sync.sim.ledger import Account, Side
-from kis_sync.sim.market import Market
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.paging import Page, Row, cut_page
+from kis_sync.sim.prices.market import Market
 from kis_sync.sim.question import Question, body_unmappable
-from kis_sync.sim.wire import Response, success
+from kis_sync.sim.trading.brokerage import Brokerage
+from kis_sync.sim.trading.ledger import Account, Side
 
 FOUND = ("KIOK0510", "조회가 완료되었습니다")
 LAST = ("KIOK0460", "조회 되었습니다. (마지막 자료)")

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from kis_sync.catalog import Mode
-from kis_sync.sim.brokerage import BRANCH
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import clock_time, day, documented, order_number
-from kis_sync.sim.ledger import Account, Side
 from kis_sync.sim.question import Question
-from kis_sync.sim.resting import KIND_NAMES, PRICED_KINDS, RestingOrder
 from kis_sync.sim.routes.counter import SIDE_NAMES, Counter
 from kis_sync.sim.routes.listing import MARKET_CODES
-from kis_sync.sim.wire import Response
+from kis_sync.sim.trading.brokerage import BRANCH
+from kis_sync.sim.trading.ledger import Account, Side
+from kis_sync.sim.trading.resting import KIND_NAMES, PRICED_KINDS, RestingOrder
 
 _OPEN_ROWS = 50
 _HISTORY_ROWS = {Mode.LIVE: 100, Mode.PAPER: 15}

@@ -13,13 +13,13 @@ from datetime import date
 from kis_sync.clock import Clock
 from kis_sync.market.hours import previous_trading_day
 from kis_sync.market.ticks import Listing
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import day, documented, rate, share, sign, zeroed
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Quote
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market, Quote
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.price import change_fields, collateral_value, extreme_fields, figures_of, in_eok
 from kis_sync.sim.routes.quotations import Divisions, check_division, past_reader, quoted
-from kis_sync.sim.wire import Response
 
 _FARTHEST = 0.15  # percent between price and NAV
 _CREATION_UNIT = 50_000

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from kis_sync.clock import Clock
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import day, documented, rate, share, sign, zeroed
-from kis_sync.sim.history import PERIOD_OF
-from kis_sync.sim.indices import INDICES, IndexBar, IndexQuote, Indices, aggregate_index
-from kis_sync.sim.market import Market
+from kis_sync.sim.prices.history import PERIOD_OF
+from kis_sync.sim.prices.indices import INDICES, IndexBar, IndexQuote, Indices, aggregate_index
+from kis_sync.sim.prices.market import Market
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.charts import parse_day
 from kis_sync.sim.routes.quotations import period_of, quoted
-from kis_sync.sim.wire import Response
 
 PERIOD_ROWS = 50
 _SECTOR = "U"

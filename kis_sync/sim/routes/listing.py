@@ -12,14 +12,14 @@ from datetime import datetime
 from kis_sync.clock import Clock
 from kis_sync.market.hours import previous_trading_day
 from kis_sync.market.ticks import Listing
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.formats import day, documented
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Phase
-from kis_sync.sim.overseas_listings import OverseasListing
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market, Phase
+from kis_sync.sim.prices.overseas_listings import OverseasListing
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.overseas_listing import find_product, not_found
 from kis_sync.sim.routes.price import collateral_value
-from kis_sync.sim.wire import Response, success
 
 MARKET_CODES = {"KOSPI": "02", "KOSDAQ": "03"}
 """excg_dvsn_cd of a listing."""

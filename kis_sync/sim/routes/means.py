@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from kis_sync import catalog
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import documented
-from kis_sync.sim.ledger import Account
-from kis_sync.sim.overseas_listings import WON_PER
+from kis_sync.sim.prices.overseas_listings import WON_PER
 from kis_sync.sim.question import Question, input_refused
-from kis_sync.sim.resting import PRICED_KINDS
 from kis_sync.sim.routes.counter import Counter
-from kis_sync.sim.wire import Response
+from kis_sync.sim.trading.ledger import Account
+from kis_sync.sim.trading.resting import PRICED_KINDS
 
 _MARGINS = ("20", "30", "40", "50", "60", "100")
 _CREDIT_WITH_CENTS = ("stck_fncg45_max_ord_psbl_amt", "stck_fncg70_max_ord_psbl_amt")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kis_sync.catalog import Mode
-from kis_sync.sim.brokerage import BRANCH
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.formats import clock_time, order_number
-from kis_sync.sim.ledger import Side
 from kis_sync.sim.question import Question, body_unmappable
-from kis_sync.sim.resting import PRICED_KINDS, RestingOrder, Ticket
 from kis_sync.sim.routes.counter import Counter, order_quantity, whole_number
-from kis_sync.sim.wire import Response, success
+from kis_sync.sim.trading.brokerage import BRANCH
+from kis_sync.sim.trading.ledger import Side
+from kis_sync.sim.trading.resting import PRICED_KINDS, RestingOrder, Ticket
 
 _EXCHANGES = ("KRX", "NXT", "SOR")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}

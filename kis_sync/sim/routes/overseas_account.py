@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 
 from kis_sync.catalog import Mode
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.brokerage import Brokerage
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.formats import documented
-from kis_sync.sim.ledger import Account
-from kis_sync.sim.overseas_listings import EXCHANGES, WON_PER
 from kis_sync.sim.paging import cut_page
+from kis_sync.sim.prices.overseas_listings import EXCHANGES, WON_PER
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.charts import parse_day
-from kis_sync.sim.wire import Response, success
+from kis_sync.sim.trading.brokerage import Brokerage
+from kis_sync.sim.trading.ledger import Account
 
 _BY_ORDER_CODE = {each.order_code: each for each in EXCHANGES.values()}
 _EVERYWHERE = ("", "%", "NAS")  # NAS: Nasdaq alone, in the live balance

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from kis_sync.clock import KST, Clock
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import clock_time, day, documented
-from kis_sync.sim.overseas import MinuteBar, OverseasBar, OverseasMarket
-from kis_sync.sim.overseas_listings import Exchange, OverseasListing
+from kis_sync.sim.prices.overseas import MinuteBar, OverseasBar, OverseasMarket
+from kis_sync.sim.prices.overseas_listings import Exchange, OverseasListing
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.charts import parse_day
 from kis_sync.sim.routes.overseas_listing import realtime_symbol, wanted
 from kis_sync.sim.routes.overseas_quotes import change_fields
 from kis_sync.sim.routes.quotations import quoted
-from kis_sync.sim.wire import Response
 
 DAILY_ROWS = 100
 MINUTE_ROWS = 120

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kis_sync.clock import KST, Clock
+from kis_sync.sim.door.wire import RefusalError, Response, success
 from kis_sync.sim.formats import documented
-from kis_sync.sim.overseas import OverseasMarket, OverseasQuote
-from kis_sync.sim.overseas_listings import (
+from kis_sync.sim.prices.overseas import OverseasMarket, OverseasQuote
+from kis_sync.sim.prices.overseas_listings import (
     DAY_MARKETS,
     EXCHANGES,
     KNOWN_CODES,
@@ -18,7 +19,6 @@ from kis_sync.sim.overseas_listings import (
     load_overseas,
 )
 from kis_sync.sim.question import Question, input_refused
-from kis_sync.sim.wire import RefusalError, Response, success
 
 
 class OverseasListings:

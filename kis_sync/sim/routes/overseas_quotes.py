@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 
 from kis_sync.clock import KST, Clock
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import clock_time, day, documented, rate, sign
-from kis_sync.sim.overseas import OverseasBar, OverseasMarket, OverseasQuote
-from kis_sync.sim.overseas_listings import WON_PER, OverseasListing
+from kis_sync.sim.prices.overseas import OverseasBar, OverseasMarket, OverseasQuote
+from kis_sync.sim.prices.overseas_listings import WON_PER, OverseasListing
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.overseas_listing import realtime_symbol, wanted
 from kis_sync.sim.routes.quotations import quoted
-from kis_sync.sim.wire import Response
 
 _YEAR_ROWS = 260
 _LEVELS = 10

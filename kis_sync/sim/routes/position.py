@@ -10,8 +10,8 @@ from datetime import date
 from kis_sync.market.hours import previous_trading_day
 from kis_sync.market.ticks import Listing
 from kis_sync.sim.formats import rate
-from kis_sync.sim.ledger import Account, Fees, Holding, Side, settlement_day
-from kis_sync.sim.market import Quote
+from kis_sync.sim.prices.market import Quote
+from kis_sync.sim.trading.ledger import Account, Fees, Holding, Side, settlement_day
 
 
 class Position:

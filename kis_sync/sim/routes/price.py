@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from kis_sync.market.price_limits import limit_width
 from kis_sync.market.ticks import Listing
-from kis_sync.sim.flows import net_foreign
 from kis_sync.sim.formats import day, rate, share, sign
-from kis_sync.sim.history import DailyBar
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Phase, Quote
+from kis_sync.sim.prices.flows import net_foreign
+from kis_sync.sim.prices.history import DailyBar
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Phase, Quote
 
 _FLAGS = ("oprc_rang_cont_yn", "elw_pblc_yn", "vi_cls_code", "invt_caful_yn", "short_over_yn", "sltr_yn")
 _ALWAYS_NO = ("clpr_rang_cont_yn", "ovtm_vi_cls_code", "mang_issu_cls_code")

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import day, documented
-from kis_sync.sim.ledger import Account, Fill, Side
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.counter import Counter
-from kis_sync.sim.wire import Response
+from kis_sync.sim.trading.ledger import Account, Fill, Side
 
 _ROWS = 50
 _OLDEST_FIRST = "01"

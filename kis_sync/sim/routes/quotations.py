@@ -12,12 +12,14 @@ from functools import lru_cache
 from kis_sync.catalog import Mode
 from kis_sync.clock import KST, Clock
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.book import Book
-from kis_sync.sim.flows import net_foreign
+from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.formats import clock_time, day, documented, rate, share, sign, zeroed
-from kis_sync.sim.history import DailyBar
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Phase, Quote
+from kis_sync.sim.prices.book import Book
+from kis_sync.sim.prices.flows import net_foreign
+from kis_sync.sim.prices.history import DailyBar
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market, Phase, Quote
+from kis_sync.sim.prices.tape import Trade
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.book import expected_fields, level_fields
 from kis_sync.sim.routes.charts import (
@@ -38,8 +40,6 @@ from kis_sync.sim.routes.price import (
     value_fields,
 )
 from kis_sync.sim.routes.second_price import second_price_fields
-from kis_sync.sim.tape import Trade
-from kis_sync.sim.wire import Response, success
 
 Divisions = tuple[str, ...]
 """The market divisions that a world knows: KRX, NXT and both."""

@@ -14,14 +14,14 @@ from typing import NamedTuple, TypeVar
 
 from kis_sync.clock import Clock
 from kis_sync.market.ticks import Listing
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import clock_time, day, documented, rate, share, sign
-from kis_sync.sim.indices import INDICES, Indices
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Quote
+from kis_sync.sim.prices.indices import INDICES, Indices
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market, Quote
 from kis_sync.sim.question import Question, input_refused
 from kis_sync.sim.routes.price import change_fields, in_eok
 from kis_sync.sim.routes.quotations import quoted
-from kis_sync.sim.wire import Response
 
 _T = TypeVar("_T")
 

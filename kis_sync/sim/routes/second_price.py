@@ -6,8 +6,8 @@ This room changes when KIS changes that answer.
 from __future__ import annotations
 
 from kis_sync.sim.formats import rate, share, sign
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Quote
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Quote
 from kis_sync.sim.routes.price import change_fields, state_flags
 
 _ALWAYS_NO = (

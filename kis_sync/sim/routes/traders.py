@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from kis_sync.clock import Clock
-from kis_sync.sim.flows import GROUPS, Broker, split_by_broker, split_by_group
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import day, documented, share, sign, zeroed
-from kis_sync.sim.history import DailyBar
-from kis_sync.sim.market import Market, Phase, Quote
+from kis_sync.sim.prices.flows import GROUPS, Broker, split_by_broker, split_by_group
+from kis_sync.sim.prices.history import DailyBar
+from kis_sync.sim.prices.market import Market, Phase, Quote
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.charts import period_bars
 from kis_sync.sim.routes.quotations import Divisions, check_division, quoted
-from kis_sync.sim.wire import Response
 
 _DAYS = 30
 _SHOWN = 5

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from kis_sync.clock import Clock
-from kis_sync.sim.book import Book, Level
+from kis_sync.sim.door.wire import Response
 from kis_sync.sim.formats import documented, rate, share, sign, zeroed
-from kis_sync.sim.indices import INDICES, IndexQuote, Indices
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Phase, Quote
+from kis_sync.sim.prices.book import Book, Level
+from kis_sync.sim.prices.indices import INDICES, IndexQuote, Indices
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market, Phase, Quote
 from kis_sync.sim.question import Question
 from kis_sync.sim.routes.index_quotes import index_change, level_sign, millions, thousands
 from kis_sync.sim.routes.price import quote_sign
 from kis_sync.sim.routes.quotations import Divisions, check_division, quoted
-from kis_sync.sim.wire import Response
 
 MOST = 30
 _SECTOR = "U"

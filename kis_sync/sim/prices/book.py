@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from kis_sync.market.price_limits import PriceLimits
 from kis_sync.market.ticks import next_tick, tick_size
-from kis_sync.sim.listings import ListingInfo
+from kis_sync.sim.prices.listings import ListingInfo
 
 LEVELS = 10
 _DAY_IN_LEVELS = 300  # a level holds about this part of an ordinary day's volume

@@ -12,12 +12,12 @@ from kis_sync.catalog import Mode
 from kis_sync.market.hours import is_trading_day, regular_session
 from kis_sync.market.ticks import is_on_tick
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Quote
+from kis_sync.sim.door.wire import RefusalError
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Quote
 from kis_sync.sim.question import NOT_ON_PAPER
-from kis_sync.sim.reserving_hours import hours_of, takes_reservations
-from kis_sync.sim.resting import KIND_NAMES
-from kis_sync.sim.wire import RefusalError
+from kis_sync.sim.trading.reserving_hours import hours_of, takes_reservations
+from kis_sync.sim.trading.resting import KIND_NAMES
 
 OFF_HOURS_KINDS = frozenset({"05", "06", "07"})
 PAPER_KINDS = frozenset({"00", "01", "02", "03", "04"})

@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from kis_sync.clock import Clock
-from kis_sync.sim.chunks import BadChunkError, TooLongError, read_chunks
-from kis_sync.sim.wire import JSON_TYPE, Cut, Request, Response, encode
+from kis_sync.sim.door.chunks import BadChunkError, TooLongError, read_chunks
+from kis_sync.sim.door.wire import JSON_TYPE, Cut, Request, Response, encode
 
 BODY_LIMIT = 1024 * 1024
 """The longest body in bytes that is read; a longer one is answered with HTTP 413."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from kis_sync.sim.ledger import Account, Side
+from kis_sync.sim.trading.ledger import Account, Side
 
 MARKET_KINDS = frozenset({"01", "13", "14"})
 """ORD_DVSN of orders without a price of their own; 03, 04, 15 and 16 take theirs from the book."""

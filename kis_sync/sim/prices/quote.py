@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from kis_sync.market.hours import Session
-from kis_sync.sim.history import DailyBar
-from kis_sync.sim.walk import CLOSING_AUCTION
+from kis_sync.sim.prices.history import DailyBar
+from kis_sync.sim.prices.walk import CLOSING_AUCTION
 
 
 class Phase(str, enum.Enum):

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from kis_sync.market.hours import Session
 from kis_sync.market.ticks import next_tick, tick_size
-from kis_sync.sim.history import DailyBar
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.tape import Tape
+from kis_sync.sim.prices.history import DailyBar
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.tape import Tape
 
 CLOSING_AUCTION = timedelta(minutes=10)
 """How long before the close continuous trading ends."""

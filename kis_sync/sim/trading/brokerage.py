@@ -17,15 +17,15 @@ from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
 from kis_sync.market.hours import regular_session
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.floor import Floor
-from kis_sync.sim.ledger import Account, Fees, Side
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market
+from kis_sync.sim.door.wire import RefusalError
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market
 from kis_sync.sim.question import input_refused
-from kis_sync.sim.reservation import Reservation, Reservations, Sending
-from kis_sync.sim.resting import PRICED_KINDS, RestingOrder, Ticket
-from kis_sync.sim.rules import Reason, Rules
-from kis_sync.sim.wire import RefusalError
+from kis_sync.sim.trading.floor import Floor
+from kis_sync.sim.trading.ledger import Account, Fees, Side
+from kis_sync.sim.trading.reservation import Reservation, Reservations, Sending
+from kis_sync.sim.trading.resting import PRICED_KINDS, RestingOrder, Ticket
+from kis_sync.sim.trading.rules import Reason, Rules
 
 _FIRST_NUMBER = {Mode.LIVE: 1_569_001, Mode.PAPER: 38_601}
 BRANCH = {Mode.LIVE: "06010", Mode.PAPER: "00950"}

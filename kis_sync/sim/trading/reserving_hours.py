@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from kis_sync.market.hours import is_trading_day, regular_session
-from kis_sync.sim.ledger import next_trading_day
+from kis_sync.sim.trading.ledger import next_trading_day
 
 _UNTIL = timedelta(minutes=90)  # before the open
 _FROM = timedelta(minutes=10)  # after the close

@@ -14,9 +14,9 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from kis_sync.market.ticks import Listing
-from kis_sync.sim.history import DailyBar
-from kis_sync.sim.listings import ListingInfo
-from kis_sync.sim.market import Market, Phase, Quote
+from kis_sync.sim.prices.history import DailyBar
+from kis_sync.sim.prices.listings import ListingInfo
+from kis_sync.sim.prices.market import Market, Phase, Quote
 
 _REACH = timedelta(days=730)
 _SETTLED = date(2022, 1, 1)  # members are as old as this, so that none enters on the way

@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kis_sync.sim.wire import Cut, Request, Response
+from kis_sync.sim.door.wire import Cut, Request, Response
 
 if TYPE_CHECKING:
     from requests import PreparedRequest

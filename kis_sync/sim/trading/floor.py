@@ -12,10 +12,10 @@ from datetime import datetime
 from kis_sync.market.hours import regular_session
 from kis_sync.market.ticks import Listing
 from kis_sync.sim.assumptions import Assumptions
-from kis_sync.sim.ledger import Account, Fees, Fill, Side
-from kis_sync.sim.market import Market
-from kis_sync.sim.matching import Taken, auction_trade, first_filling_trade, reaches, walk
-from kis_sync.sim.resting import (
+from kis_sync.sim.prices.market import Market
+from kis_sync.sim.trading.ledger import Account, Fees, Fill, Side
+from kis_sync.sim.trading.matching import Taken, auction_trade, first_filling_trade, reaches, walk
+from kis_sync.sim.trading.resting import (
     ALL_OR_NOTHING_KINDS,
     AT_ONCE_KINDS,
     BEST_KINDS,
@@ -24,7 +24,7 @@ from kis_sync.sim.resting import (
     RestingOrder,
     Ticket,
 )
-from kis_sync.sim.rules import in_auction
+from kis_sync.sim.trading.rules import in_auction
 
 
 class Floor:

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from kis_sync.market.hours import regular_session
-from kis_sync.sim.book import Book, Level
-from kis_sync.sim.ledger import Side
-from kis_sync.sim.market import Market
-from kis_sync.sim.tape import Trade
+from kis_sync.sim.prices.book import Book, Level
+from kis_sync.sim.prices.market import Market
+from kis_sync.sim.prices.tape import Trade
+from kis_sync.sim.trading.ledger import Side
 
 _MINUTE = timedelta(minutes=1)
 _INSTANT = timedelta(milliseconds=1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from kis_sync.sim.gate import Gate
+from kis_sync.sim.door.gate import Gate
 
 _KEPT = 200_000
 

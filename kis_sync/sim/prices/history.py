@@ -17,7 +17,7 @@ from typing import NamedTuple
 from kis_sync.market.hours import is_trading_day
 from kis_sync.market.price_limits import PriceLimits, price_limits
 from kis_sync.market.ticks import ceil_to_tick, floor_to_tick, tick_size
-from kis_sync.sim.listings import ListingInfo
+from kis_sync.sim.prices.listings import ListingInfo
 
 FIRST_DAY = date(2000, 1, 1)
 """Nothing is quoted before it, however old the listing."""

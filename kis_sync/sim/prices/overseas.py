@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import NamedTuple
 
-from kis_sync.sim.overseas_listings import OverseasListing
+from kis_sync.sim.prices.overseas_listings import OverseasListing
 
 FIRST_DAY = date(2000, 1, 3)
 """Nothing is quoted before it."""

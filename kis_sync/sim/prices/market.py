@@ -15,12 +15,12 @@ from kis_sync.clock import KST
 from kis_sync.market.hours import is_trading_day, previous_trading_day, regular_session
 from kis_sync.market.price_limits import PriceLimits, price_limits
 from kis_sync.market.ticks import floor_to_tick, tick_size
-from kis_sync.sim.book import Book, Centre, Level, draw_sides
-from kis_sync.sim.history import FIRST_DAY, DailyBar, History, aggregate
-from kis_sync.sim.listings import ListingInfo, load_listings
-from kis_sync.sim.quote import Phase, Quote, phase_of
-from kis_sync.sim.tape import MinuteBar, Tape, Trade
-from kis_sync.sim.walk import CLOSING_AUCTION, draw_tape
+from kis_sync.sim.prices.book import Book, Centre, Level, draw_sides
+from kis_sync.sim.prices.history import FIRST_DAY, DailyBar, History, aggregate
+from kis_sync.sim.prices.listings import ListingInfo, load_listings
+from kis_sync.sim.prices.quote import Phase, Quote, phase_of
+from kis_sync.sim.prices.tape import MinuteBar, Tape, Trade
+from kis_sync.sim.prices.walk import CLOSING_AUCTION, draw_tape
 
 __all__ = [
     "Book", "DailyBar", "Level", "ListingInfo", "Market", "MinuteBar", "Phase", "Quote", "Trade", "aggregate",

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from kis_sync.sim.ledger import Account, next_trading_day
 from kis_sync.sim.question import input_refused
-from kis_sync.sim.reserving_hours import first_day, is_initialising, is_possible_end, sending_time
-from kis_sync.sim.resting import RestingOrder, Ticket
-from kis_sync.sim.rules import Reason, Rules
+from kis_sync.sim.trading.ledger import Account, next_trading_day
+from kis_sync.sim.trading.reserving_hours import first_day, is_initialising, is_possible_end, sending_time
+from kis_sync.sim.trading.resting import RestingOrder, Ticket
+from kis_sync.sim.trading.rules import Reason, Rules
 
 _FIRST_NUMBER = 39_601
 
