@@ -6,6 +6,7 @@ import doctest
 import importlib
 import logging
 import pkgutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -144,11 +145,24 @@ class TestWhatConcernsEveryStock:
         [AuthenticationError("wrong key", code="EGW00103"), ConfigurationError("no account")],
     )
     def test_ends_the_scan_at_once(self, error: KISError) -> None:
-        history = StubHistory()
-        history.raises = error
-        with pytest.raises(type(error)):
-            scanner_of(history).scan_market(["005930", "000660", "035420"])
-        assert len(history.asked) <= 2  # the second may have begun
+        over = threading.Event()
+
+        class OneFailsTheRestWait(StubHistory):
+            def snapshot(self, stock_code: str) -> Snapshot:
+                self.asked.append(stock_code)
+                if len(self.asked) == 1:
+                    raise error
+                over.wait(20)
+                return StubHistory().snapshot(stock_code)
+
+        history = OneFailsTheRestWait()
+        try:
+            with pytest.raises(type(error)):
+                scanner_of(history).scan_market(["005930", "000660", "035420"])
+        finally:
+            over.set()
+        # The second may have begun before the first was read; no call was waited for, and no third began.
+        assert history.asked in (["005930"], ["005930", "000660"])
 
     def test_but_not_a_single_refused_access_token_or_an_odd_status(self) -> None:
         history = StubHistory()
