@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kis_sync.settings import _VARIABLES
+from tests.pages import python_blocks, run_block
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -19,21 +20,9 @@ README = ROOT / "README.md"
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is not beside these tests")
 
 
-def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.mark.parametrize("block", blocks() if README.exists() else [])
+@pytest.mark.parametrize("block", python_blocks(README))
 def test_python_blocks_run(block: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", block],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 4
+    assert len(run_block(block, tmp_path)) == 4
 
 
 def commands() -> list[str]:

@@ -18,6 +18,7 @@ from kis_sync import catalog
 from kis_sync.catalog.labels import describe
 from kis_sync.cli.sim import command as sim_command
 from kis_sync.sim import Assumptions, Fault, Simulator, examples
+from tests.pages import python_blocks, run_block
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "simulator.md"
@@ -68,10 +69,6 @@ def named_in_tables(title: str) -> dict[str, str]:
             first = line.split("|")[1]
             named.update(dict.fromkeys(re.findall(r"`([^`]+)`", first), line))
     return named
-
-
-def python_blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def commands() -> list[str]:
@@ -141,17 +138,9 @@ class TestSwitches:
         assert named_in_tables("Faults").keys() == {fault.value for fault in Fault}
 
 
-@pytest.mark.parametrize("block", python_blocks())
+@pytest.mark.parametrize("block", python_blocks(PAGE))
 def test_python_blocks_run(block: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", block],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 1
+    assert len(run_block(block, tmp_path)) == 1
 
 
 def on_any_port(line: str) -> Iterator[str]:
@@ -188,7 +177,7 @@ def test_commands_run(line: str, tmp_path: Path) -> None:
 
 
 def test_there_are_blocks_and_commands_to_run() -> None:
-    assert len(python_blocks()) >= 3
+    assert len(python_blocks(PAGE)) >= 3
     assert any("--examples" in line for line in commands())
 
 

@@ -6,7 +6,7 @@ way of asking by name changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from kis_sync.api.asker import Asker
@@ -67,7 +67,7 @@ class Answer(Mapping[str, object]):
         found = lists or outputs
         if len(found) == 1:
             return found[0]
-        names = self._told({name: name for name in found or self._body})
+        names = self._told(found or self._body)
         said = f"say which: {names}" if found else f"there are only {names}"
         raise InvalidRequestError(
             f"the answer has {len(found)} outputs with rows; {said}", endpoint=self.endpoint
@@ -78,25 +78,26 @@ class Answer(Mapping[str, object]):
 
     def _rows(self, name: str) -> list[Mapping[str, object]]:
         if name not in self:
-            known = self._told({name: name for name in self._body})
+            known = self._told(self._body)
             raise InvalidRequestError(f"the answer has no {name}; it has {known}", endpoint=self.endpoint)
         return _rows_of(self[name], name, self.endpoint)
 
     def __repr__(self) -> str:
         """Without values: an answer may hold an account number or an access token."""
-        shapes = {
-            name: f"{name}: {len(value)} rows" if isinstance(value, list) else name
-            for name, value in self._body.items()
-            if isinstance(value, (list, dict))
-        }
+        outputs = [name for name, value in self._body.items() if isinstance(value, (list, dict))]
         more = ", more pages follow" if self.has_more else ""
-        return f"<Answer {self.endpoint} {self._told(shapes or {name: name for name in self._body})}{more}>"
+        return f"<Answer {self.endpoint} {self._told(outputs or self._body, with_rows=True)}{more}>"
 
-    def _told(self, shown: Mapping[str, str]) -> str:
-        """What is shown of documented names, and how many others there are: a server can make those up."""
+    def _told(self, names: Iterable[str], *, with_rows: bool = False) -> str:
+        """The documented ones of these names, and how many others there are: a server can make those up."""
         known = {*self._documented, *response_fields(self.endpoint).get("", ()), *_ENVELOPE}
-        told = [text for name, text in shown.items() if name in known or name.lower() in known]
-        others = len(shown) - len(told)
+        told, others = [], 0
+        for name in names:
+            value = self._body[name]
+            if name not in known and name.lower() not in known:
+                others += 1
+            else:
+                told.append(f"{name}: {len(value)} rows" if with_rows and isinstance(value, list) else name)
         return ", ".join([*told, f"{others} undocumented"] if others else told)
 
 

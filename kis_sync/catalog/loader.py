@@ -54,7 +54,10 @@ def _endpoint(name: str, record: dict[str, Any]) -> Endpoint:
         path=record["path"],
         method=record["method"],
         tr_ids={variant: tuple(ids) for variant, ids in record.get("tr", {}).items()},
-        old_tr_ids={variant: tuple(ids) for variant, ids in record.get("old_tr", {}).items()},
+        old_tr_ids={
+            variant: tuple(ids)
+            for variant, ids in (record.get("old_tr", {}) | correction.get("old_tr", {})).items()
+        },
         params=_parameters(record, correction),
         outputs=_renamed(record.get("outputs", {}), correction) | correction.get("outputs", {}),
         cursor=tuple(record.get("cursor", ())),
@@ -120,7 +123,7 @@ def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
     streams = records("streams")
     if any(each.lower() in (wanted, _REALTIME + wanted) for each in streams):
         return f"{name!r} is a websocket subscription; this client has no websocket yet"
-    by_tr_id = [full for full, record in records("endpoints").items() if name.upper() in _tr_ids(record)]
+    by_tr_id = [full for full, each in endpoints().items() if name.upper() in _tr_ids(each)]
     if by_tr_id:
         return f"{name!r} is a TR id of {' and of '.join(by_tr_id)}: call it by that name"
     return (
@@ -128,8 +131,8 @@ def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
     )
 
 
-def _tr_ids(record: Mapping[str, Any]) -> set[str | None]:
-    return {tr_id for kind in ("tr", "old_tr") for pair in record.get(kind, {}).values() for tr_id in pair}
+def _tr_ids(each: Endpoint) -> set[str | None]:
+    return {tr_id for pair in (*each.tr_ids.values(), *each.old_tr_ids.values()) for tr_id in pair}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -58,9 +58,7 @@ def command(
     try:
         simulator.start()
     except OSError as error:
-        raise click.UsageError(
-            f"port {port} cannot be opened ({error.strerror}); choose another with --port"
-        ) from None
+        raise click.UsageError(f"{error.strerror}; choose another with --port") from None
     with simulator:
         print(f"KIS simulator ({mode}, {simulator.gate.limit:g} calls a second) on {simulator.base_url}")
         print("Any key of 36 characters, secret of 180 and account is a customer. Ready to use:")

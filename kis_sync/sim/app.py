@@ -166,7 +166,7 @@ class App:
             if body is None:
                 raise body_unmappable()
             parts.oauth.check_hash(request, body)
-            fields = body_fields(endpoint, body, parts.assumptions)
+            fields = body_fields(endpoint, variant, body, parts.assumptions)
         else:
             raise RefusalError("EGW00101", "유효하지 않은 요청입니다.", status=405)
         return Question(endpoint, variant, tr_id, app_key, fields, request.header("tr_cont").strip())

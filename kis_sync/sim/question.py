@@ -18,14 +18,6 @@ from kis_sync.sim.door.wire import RefusalError, Request
 
 NOT_ON_PAPER = ("90000000", "모의투자에서는 해당업무가 제공되지 않습니다.")
 _LIVE_INITIALS = "TJC"  # a paper TR id is the live one with V in place of one of these
-_OLDER_TR_IDS: Mapping[str, Mapping[str, tuple[str | None, str | None]]] = {
-    "overseas_stock.inquire_balance": {"": ("JTTT3012R", "VTTT3012R")},
-    "overseas_stock.inquire_nccs": {"": ("JTTT3018R", None)},
-}
-"""Old TR ids that the documents have forgotten, but two public clients still send."""
-_LEFT_OUT_IN_PRACTICE = frozenset({"EXCG_ID_DVSN_CD"})
-_ALSO_A_CANCELLATION = "domestic_stock.order_resv_rvsecncl"
-_NAMES_THE_ORDER = frozenset({"CANO", "ACNT_PRDT_CD", "RSVN_ORD_SEQ"})  # an amendment needs more
 _ALL_MUST_BE_PRESENT = frozenset({"domestic_stock.inquire_balance"})
 
 
@@ -65,10 +57,8 @@ def _tr_ids(with_old: bool) -> _TrIds:
 
 def _pairs(endpoint: Endpoint, with_old: bool) -> dict[str, list[tuple[str | None, str | None]]]:
     known = {variant: [ids] for variant, ids in endpoint.tr_ids.items()}
-    if with_old:
-        for old in (endpoint.old_tr_ids, _OLDER_TR_IDS.get(endpoint.name, {})):
-            for variant, ids in old.items():
-                known.setdefault(variant, []).append(ids)
+    for variant, ids in endpoint.old_tr_ids.items() if with_old else ():
+        known.setdefault(variant, []).append(ids)
     return known
 
 
@@ -134,7 +124,7 @@ def query_fields(endpoint: Endpoint, request: Request) -> dict[str, str]:
         name = parameter.name.upper()
         value = request.query.get(name)
         needed = not parameter.blank or endpoint.name in _ALL_MUST_BE_PRESENT
-        if value is None and needed and name not in _LEFT_OUT_IN_PRACTICE:
+        if value is None and needed:
             raise input_refused("OPSQ2001", f"ERROR INPUT FIELD NOT FOUND [{name}]")
         if value is not None and _is_too_long(parameter, value):
             raise input_refused("OPSQ2002", "ERROR : INPUT INVALID_CHECK_FIELD_LENGTH")
@@ -151,12 +141,13 @@ def body_unmappable() -> RefusalError:
     return RefusalError("IGW00007", "MCA 전문바디 구성 중 오류가 발생하였습니다.")
 
 
-def body_fields(endpoint: Endpoint, body: Mapping[str, Any], assumptions: Assumptions) -> dict[str, str]:
+def body_fields(
+    endpoint: Endpoint, variant: str, body: Mapping[str, Any], assumptions: Assumptions
+) -> dict[str, str]:
     """The fields of a POST: names in upper case, all values strings; raises IGW00007 otherwise."""
+    by_variant = endpoint.needed.get(variant, ())
     for parameter in endpoint.params:
-        needed = not parameter.blank or assumptions.order_needs_all_keys
-        if endpoint.name == _ALSO_A_CANCELLATION:
-            needed = parameter.name in _NAMES_THE_ORDER
+        needed = not parameter.blank or assumptions.order_needs_all_keys or parameter.name in by_variant
         if parameter.name not in body and needed:
             raise body_unmappable()
     if not all(isinstance(value, str) for value in body.values()):

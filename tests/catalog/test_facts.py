@@ -35,6 +35,8 @@ _ASIAN_ORDERS = ("0308", "0307", "0202", "1005", "1002", "1001", "0305", "0304",
 ASIAN_ORDERS = {f"{world}TTS{number}U" for world in "TV" for number in _ASIAN_ORDERS}
 ASIAN_CHANGES = {f"{world}TTS{n}U" for world in "TV" for n in ("1003", "0309", "0302", "0306", "0312")}
 IDS_ELSEWHERE = OLD_IDS | {
+    "overseas_stock.inquire_balance": {"JTTT3012R", "VTTT3012R"},
+    "overseas_stock.inquire_nccs": {"JTTT3018R"},
     "overseas_stock.order": ASIAN_ORDERS,
     "overseas_stock.order_rvsecncl": ASIAN_CHANGES,
 }

@@ -23,7 +23,7 @@ VARIANT = re.compile(r"[a-z]+(_[a-z]+)*")
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 CORRECTIONS = {"outputs", "fields", "renamed", "lengths", "blank", "also", "ledger", "slow", "apart"}
-CORRECTIONS |= {"needed", "totals"}
+CORRECTIONS |= {"needed", "totals", "old_tr"}
 ORDER_WORDS = ("order", "buy", "sell")
 
 KEYS_NOT_IN_THE_ANSWER = {
@@ -167,6 +167,7 @@ def records_said(name: str) -> dict[str, Any]:
         "required": {field for field, (_, flag) in params.items() if flag == "required"},
         "ledger": record.get("ledger", False),
         "variants": set(record.get("tr", {})),
+        "old_variants": set(record.get("old_tr", {})),
     }
 
 
@@ -184,6 +185,8 @@ def _differs(kind: str, corrected: Any, said: Mapping[str, Any]) -> bool:
         return all(said[kind].get(key) != value for key, value in corrected.items())
     if kind == "lengths":
         return all(said[kind][key] != value for key, value in corrected.items())
+    if kind == "old_tr":
+        return bool(corrected) and set(corrected) <= said["variants"] - said["old_variants"]
     if kind == "needed":
         return bool(corrected) and set(corrected) <= said["variants"] and all(corrected.values())
     if kind == "totals":

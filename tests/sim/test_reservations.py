@@ -333,6 +333,18 @@ def test_a_friday_evening_s_order_waits_for_monday() -> None:
 # -- amending and cancelling ---------------------------------------------------------------------------
 
 
+def test_an_amendment_needs_the_whole_order_and_a_cancellation_its_number_only() -> None:
+    night = Night()
+    seq = night.reserved(quantity=3)
+    named = night.account | {"RSVN_ORD_SEQ": seq}
+    api = "domestic_stock.order_resv_rvsecncl"
+    whole = night.asked("buy", 5, 70_000, "00") | named
+    unpriced = {name: value for name, value in whole.items() if name != "ORD_UNPR"}
+    for body in (named, unpriced):
+        assert night.ask(api, "amend", **body).json()["msg_cd"] == "IGW00007"
+    assert night.ask(api, "cancel", **named).json()["rt_cd"] == "0"
+
+
 def test_amending_keeps_the_number() -> None:
     night = Night()
     seq = night.reserved(quantity=3)
