@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from kis_sync import environment
 from kis_sync.catalog.endpoint import Mode
+from kis_sync.environment import USUAL_ENV_FILE, Variable, number, number_or_off, switch, won
 from kis_sync.errors import ConfigurationError
 from kis_sync.market.rates import LEDGER_CALLS_PER_SECOND, call_limits
+from kis_sync.order_limits import OrderLimits
 from kis_sync.retries import RetryPolicy
 
 _SERVERS = {
@@ -27,9 +30,9 @@ _HOSTS = {urlsplit(url).hostname: (mode, url) for mode, url in _SERVERS.items()}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ACCOUNT = re.compile(r"([0-9]{8})-?([0-9]{2})")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
-_USUAL_ENV_FILE = ".env"
 _LONGEST_TIMEOUT = 600.0  # seconds
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+_LONGEST_SETTLING = 3600.0  # seconds
+_SETTLING = 60.0  # seconds: an order call's 20, the seconds by which lists were seen to lag, and room
 
 
 class Account(NamedTuple):
@@ -58,7 +61,10 @@ class Settings:
     tried again; ``store_access_token`` whether the access token is kept on disk for other processes, in
     ``cache_dir`` (default: the user's cache folder); ``proxies`` and ``ca_bundle`` as in requests (default:
     what the environment says); ``connect_timeout``, ``read_timeout``, ``order_timeout`` in seconds, at most
-    600.
+    600; ``order_limits`` what orders are held to; ``settling_seconds`` how long after an order became
+    uncertain, and between two complete readings of the lists, before it may be concluded on live that it did
+    not run: longer than an order can be on its way; ``keep_journal`` whether orders are written down before
+    they leave, in ``data_dir`` (default: the user's data folder).
     """
 
     app_key: str
@@ -79,6 +85,10 @@ class Settings:
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
     order_timeout: float = 20.0
+    order_limits: OrderLimits = field(default_factory=OrderLimits)
+    settling_seconds: float = _SETTLING
+    keep_journal: bool = True
+    data_dir: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -88,24 +98,23 @@ class Settings:
 
     @classmethod
     def from_env(
-        cls, env_file: str | os.PathLike[str] | None = _USUAL_ENV_FILE, **overrides: object
+        cls, env_file: str | os.PathLike[str] | None = USUAL_ENV_FILE, **overrides: object
     ) -> Settings:
         """Settings from ``KIS_APP_KEY``, ``KIS_APP_SECRET``, ``KIS_ACCOUNT_NO``, ``MODE`` and the rest.
 
         The environment wins over ``env_file``, a keyword over both. An absent ``.env`` is skipped;
         a file of another name must be there.
         """
-        variables = _read_env_file(env_file) | {name: value for name, value in os.environ.items() if value}
-        values: dict[str, object] = {"app_key": "", "app_secret": ""}
-        faults = []
-        for name, (variable, parse) in _VARIABLES.items():
-            text = variables.get(variable, "").strip()
-            if not text or name in overrides:
-                continue
+        found = environment.variables(env_file)
+        given, faults = environment.values(found, _VARIABLES, overrides)
+        values: dict[str, object] = {"app_key": "", "app_secret": ""} | given
+        if "order_limits" not in overrides:
+            limits, limit_faults = environment.values(found, _LIMIT_VARIABLES)
+            faults += limit_faults
             try:
-                values[name] = parse(text)
-            except ValueError as error:
-                faults.append(f"{variable} {error}")
+                values["order_limits"] = OrderLimits(**limits)  # type: ignore[arg-type]
+            except ConfigurationError as error:
+                faults.append(error.message)
         unknown = sorted(set(overrides) - {each.name for each in fields(cls)})
         faults += [f"there is no setting named {name}" for name in unknown]
         if not faults:
@@ -161,7 +170,7 @@ class Settings:
                 value = "***"  # a proxy URL may carry a password
             elif each.name == "mode":
                 value = value.value
-            if value != each.default and each.name != "retry":
+            if value != (each.default if each.default_factory is MISSING else each.default_factory()):
                 shown.append(f"{each.name}={value!r}")
         return f"Settings({', '.join(shown)})"
 
@@ -183,7 +192,7 @@ def _faults(settings: Settings) -> list[str]:
         faults.append(f"mode (MODE) must be 'paper' or 'live', not {settings.mode!r}")
     faults += _server_faults(settings.base_url, mode)
     faults += _rate_faults(settings, mode)
-    return faults + _other_faults(settings)
+    return faults + _other_faults(settings) + _settling_faults(settings, mode)
 
 
 def _mode(value: object) -> Mode | None:
@@ -193,7 +202,7 @@ def _mode(value: object) -> Mode | None:
 
 def _other_faults(settings: Settings) -> list[str]:
     faults = []
-    for name in ("allow_live_orders", "use_hashkey", "store_access_token"):
+    for name in ("allow_live_orders", "use_hashkey", "store_access_token", "keep_journal"):
         if not isinstance(getattr(settings, name), bool):  # the text "false" would count as true
             faults.append(f"{name} must be True or False")
     for name in ("connect_timeout", "read_timeout", "order_timeout"):
@@ -203,12 +212,19 @@ def _other_faults(settings: Settings) -> list[str]:
     if settings.burst is not None and not (isinstance(settings.burst, int) and settings.burst >= 1):
         faults.append("burst must be a whole number of at least 1")
     retry: object = settings.retry
+    order_limits: object = settings.order_limits
     proxies: object = settings.proxies
     if not isinstance(retry, RetryPolicy):
         faults.append("retry must be a RetryPolicy")
+    if not isinstance(order_limits, OrderLimits):
+        faults.append("order_limits must be OrderLimits")
     if proxies is not None and not isinstance(proxies, Mapping):
         faults.append("proxies must be a mapping of schemes to addresses, as in requests")
-    for name, variable in (("cache_dir", "KIS_CACHE_DIR"), ("ca_bundle", "KIS_CA_BUNDLE")):
+    for name, variable in (
+        ("cache_dir", "KIS_CACHE_DIR"),
+        ("data_dir", "KIS_DATA_DIR"),
+        ("ca_bundle", "KIS_CA_BUNDLE"),
+    ):
         path = getattr(settings, name)
         if path is not None and not (isinstance(path, (str, os.PathLike)) and "\0" not in str(path)):
             faults.append(f"{name} ({variable}) must be a path")
@@ -256,9 +272,7 @@ def _rate_faults(settings: Settings, mode: Mode | None) -> list[str]:
         if value is not None and not _is_positive(value):
             faults.append(f"{name} ({variable}) must be a number of calls a second above 0")
     asked = settings.rate_limit_rps
-    if faults or asked is None or mode is None or _server_faults(settings.base_url, mode):
-        return faults
-    if urlsplit(settings.server).hostname in _HOSTS:
+    if not faults and asked is not None and mode is not None and _is_kiss(settings.base_url, mode):
         limits = call_limits()
         most = limits.live if mode is Mode.LIVE else limits.paper
         if asked > most:
@@ -266,6 +280,25 @@ def _rate_faults(settings: Settings, mode: Mode | None) -> list[str]:
                 f"rate_limit_rps (RATE_LIMIT_RPS) may not be above KIS's own limit of {most:g} a second"
             )
     return faults
+
+
+def _settling_faults(settings: Settings, mode: Mode | None) -> list[str]:
+    seconds = settings.settling_seconds
+    name = "settling_seconds (KIS_SETTLING_SECONDS) must be"
+    if not _is_positive(seconds) or seconds > _LONGEST_SETTLING:
+        return [f"{name} a number of seconds above 0 and at most {_LONGEST_SETTLING:.0f}"]
+    longest = settings.order_timeout
+    is_real = mode is Mode.LIVE and _is_kiss(settings.base_url, mode)
+    if is_real and _is_positive(longest) and seconds <= longest:  # it may still be on its way
+        return [f"{name} longer than order_timeout on KIS's own server, which is {longest:g}"]
+    return []
+
+
+def _is_kiss(base_url: str | None, mode: Mode | None) -> bool:
+    """Whether the server is one of KIS's own."""
+    if _server_faults(base_url, mode):
+        return False
+    return base_url is None or urlsplit(base_url).hostname in _HOSTS
 
 
 def _is_host(name: str | None) -> bool:
@@ -282,50 +315,27 @@ def _is_positive(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
-def _read_env_file(env_file: str | os.PathLike[str] | None) -> dict[str, str]:
-    if env_file is None:
-        return {}
-    if not os.path.isfile(env_file):  # noqa: PTH113  (never raises)
-        if os.path.basename(env_file) == _USUAL_ENV_FILE:  # noqa: PTH119  (takes text of any kind)
-            return {}
-        raise ConfigurationError(f"the settings file {os.fspath(env_file)!r} is not there, or is no file")
-    from dotenv import dotenv_values  # imported where used: keeps `import kis_sync` cheap
-
-    try:
-        read = dotenv_values(env_file, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"the settings file {os.fspath(env_file)!r} cannot be read; it must be text in UTF-8 "
-            f"({type(error).__name__})"
-        ) from None
-    return {name: value for name, value in read.items() if value}
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("must be a number") from None  # not what it is: it may be a key in the wrong place
-
-
-def _switch(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError("must be true or false")
-
-
-_VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
-    "app_key": ("KIS_APP_KEY", str),
-    "app_secret": ("KIS_APP_SECRET", str),
-    "account_no": ("KIS_ACCOUNT_NO", str),
-    "mode": ("MODE", str.lower),
-    "base_url": ("KIS_BASE_URL", str),
-    "rate_limit_rps": ("RATE_LIMIT_RPS", _number),
-    "ledger_rate_limit_rps": ("LEDGER_RATE_LIMIT_RPS", _number),
-    "allow_live_orders": ("KIS_ALLOW_LIVE_ORDERS", _switch),
-    "use_hashkey": ("KIS_USE_HASHKEY", _switch),
-    "cache_dir": ("KIS_CACHE_DIR", str),
-    "ca_bundle": ("KIS_CA_BUNDLE", str),
+_VARIABLES: dict[str, Variable] = {
+    "app_key": Variable("KIS_APP_KEY", str),
+    "app_secret": Variable("KIS_APP_SECRET", str),
+    "account_no": Variable("KIS_ACCOUNT_NO", str),
+    "mode": Variable("MODE", str.lower),
+    "base_url": Variable("KIS_BASE_URL", str),
+    "rate_limit_rps": Variable("RATE_LIMIT_RPS", number),
+    "ledger_rate_limit_rps": Variable("LEDGER_RATE_LIMIT_RPS", number),
+    "allow_live_orders": Variable("KIS_ALLOW_LIVE_ORDERS", switch),
+    "use_hashkey": Variable("KIS_USE_HASHKEY", switch),
+    "cache_dir": Variable("KIS_CACHE_DIR", str),
+    "ca_bundle": Variable("KIS_CA_BUNDLE", str),
+    "settling_seconds": Variable("KIS_SETTLING_SECONDS", number),
+    "keep_journal": Variable("KIS_KEEP_JOURNAL", switch),
+    "data_dir": Variable("KIS_DATA_DIR", str),
+}
+_LIMIT_VARIABLES: dict[str, Variable] = {
+    "most_won": Variable("KIS_MAX_ORDER_WON", won),
+    "most_won_a_day": Variable("KIS_MAX_DAY_WON", won),
+    "fat_finger_percent": Variable("FAT_FINGER_PCT", number_or_off),
+    "check_price": Variable("KIS_CHECK_PRICE", switch),
+    "check_funds": Variable("KIS_CHECK_FUNDS", switch),
+    "check_hours": Variable("KIS_CHECK_HOURS", switch),
 }

@@ -12,6 +12,7 @@ import pytest
 
 from kis_sync import ConfigurationError, KISBroker, RetryPolicy, Settings
 from kis_sync.catalog import Mode
+from kis_sync.order_limits import OrderLimits
 from kis_sync.settings import Account
 
 KEY, SECRET = "PSkey" + "k3Y" * 10 + "z", "s3cret+/" * 22 + "1234"
@@ -28,6 +29,15 @@ VARIABLES = (
     "KIS_USE_HASHKEY",
     "KIS_CACHE_DIR",
     "KIS_CA_BUNDLE",
+    "KIS_MAX_ORDER_WON",
+    "KIS_MAX_DAY_WON",
+    "FAT_FINGER_PCT",
+    "KIS_CHECK_PRICE",
+    "KIS_CHECK_FUNDS",
+    "KIS_CHECK_HOURS",
+    "KIS_SETTLING_SECONDS",
+    "KIS_KEEP_JOURNAL",
+    "KIS_DATA_DIR",
 )
 
 
@@ -60,6 +70,9 @@ class TestForms:
         assert (made.mode, made.server) == (Mode.PAPER, "https://openapivts.koreainvestment.com:29443")
         assert (made.calls_per_second, made.ledger_calls_per_second) == (1, 1)
         assert (made.allow_live_orders, made.use_hashkey, made.store_access_token) == (False, True, True)
+        assert (made.keep_journal, made.data_dir, made.settling_seconds) == (True, None, 60)
+        assert made.settling_seconds > made.order_timeout
+        assert made.order_limits == OrderLimits()
         live = make(mode="live")
         assert (live.mode, live.server) == (Mode.LIVE, "https://openapi.koreainvestment.com:9443")
         assert make(mode="Live").mode is Mode.LIVE
@@ -99,7 +112,9 @@ class TestForms:
     def test_modes(self, wrong: object) -> None:
         assert "mode (MODE) must be 'paper' or 'live'" in faults_of(mode=wrong)[0]
 
-    @pytest.mark.parametrize("name", ["allow_live_orders", "use_hashkey", "store_access_token"])
+    @pytest.mark.parametrize(
+        "name", ["allow_live_orders", "use_hashkey", "store_access_token", "keep_journal"]
+    )
     @pytest.mark.parametrize("wrong", ["false", "no", 1, None])
     def test_switches_are_true_or_false_and_no_text_turns_live_orders_on(
         self, name: str, wrong: object
@@ -116,11 +131,33 @@ class TestForms:
         assert faults_of(burst=0) == ["burst must be a whole number of at least 1"]
         assert faults_of(burst=1.5) == ["burst must be a whole number of at least 1"]
         assert faults_of(retry=3) == ["retry must be a RetryPolicy"]
+        assert faults_of(order_limits=1_000_000) == ["order_limits must be OrderLimits"]
+        assert faults_of(data_dir=5) == ["data_dir (KIS_DATA_DIR) must be a path"]
         assert "proxies must be a mapping" in faults_of(proxies="http://proxy:3128")[0]
         assert "must be a path" in faults_of(cache_dir="a\0b")[0]
         assert "must be a path" in faults_of(ca_bundle=5)[0]
         assert "names a file that is not there" in faults_of(ca_bundle=tmp_path / "none.pem")[0]
         assert "names a file that is not there" in faults_of(ca_bundle="x" * 5_000)[0]
+
+    @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 1e300, 3601, "60", None, True])
+    def test_settling_times_that_are_none(self, wrong: object) -> None:
+        assert faults_of(settling_seconds=wrong) == [
+            "settling_seconds (KIS_SETTLING_SECONDS) must be a number of seconds above 0 and at most 3600"
+        ]
+
+    def test_on_live_an_order_that_is_still_on_its_way_is_not_thought_lost(self) -> None:
+        told = (
+            "settling_seconds (KIS_SETTLING_SECONDS) must be longer than order_timeout on KIS's own server, "
+            "which is 20"
+        )
+        assert faults_of(mode="Live", settling_seconds=20) == [told]
+        assert faults_of(
+            mode="live", settling_seconds=1, base_url="https://openapi.koreainvestment.com:9443"
+        ) == [told]
+        assert faults_of(mode="live", order_timeout=60)[0].endswith("which is 60")
+        make(mode="live", settling_seconds=20.5)
+        make(mode="paper", settling_seconds=1)  # there nothing is concluded from lists
+        make(mode="live", settling_seconds=0.1, base_url="http://127.0.0.1:1")
 
     def test_every_fault_is_told_at_once(self) -> None:
         told = faults_of(
@@ -217,6 +254,10 @@ class TestRates:
         (fault,) = faults_of(mode=mode, rate_limit_rps=most + 0.1)
         assert fault == f"rate_limit_rps (RATE_LIMIT_RPS) may not be above KIS's own limit of {most} a second"
 
+    def test_however_the_mode_is_written(self) -> None:
+        assert make(mode="Live", rate_limit_rps=5).calls_per_second == 5
+        assert "may not be above" in faults_of(mode="LIVE", rate_limit_rps=20)[0]
+
     def test_naming_kiss_host_does_not_lift_it(self) -> None:
         url = "https://OPENAPI.koreainvestment.com:9443/"
         assert "may not be above" in faults_of(mode="live", rate_limit_rps=20, base_url=url)[0]
@@ -246,6 +287,15 @@ class TestFromEnv:
                 "KIS_USE_HASHKEY": "off",
                 "KIS_CACHE_DIR": str(tmp_path),
                 "KIS_CA_BUNDLE": str(bundle),
+                "KIS_MAX_ORDER_WON": "1,000,000",
+                "KIS_MAX_DAY_WON": "5_000_000",
+                "FAT_FINGER_PCT": "12.5",
+                "KIS_CHECK_PRICE": "no",
+                "KIS_CHECK_FUNDS": "off",
+                "KIS_CHECK_HOURS": "0",
+                "KIS_SETTLING_SECONDS": "90",
+                "KIS_KEEP_JOURNAL": "false",
+                "KIS_DATA_DIR": str(tmp_path / "data"),
             },
         )
         assert made == Settings(
@@ -260,6 +310,10 @@ class TestFromEnv:
             use_hashkey=False,
             cache_dir=str(tmp_path),
             ca_bundle=str(bundle),
+            order_limits=OrderLimits(1_000_000, 5_000_000, 12.5, False, False, False),
+            settling_seconds=90,
+            keep_journal=False,
+            data_dir=str(tmp_path / "data"),
         )
 
     @pytest.mark.parametrize("text", ["1", "true", "TRUE", "yes", "On"])
@@ -289,6 +343,25 @@ class TestFromEnv:
             "app_key (KIS_APP_KEY) is missing: 36 characters from KIS's developer site",
             "account_no (KIS_ACCOUNT_NO) must be eight digits and two, such as 12345678-01",
         ]
+
+    @pytest.mark.parametrize("text", ["x", "-1", "1.5", "0x10", "１００", "9" * 19, "1e6"])
+    def test_won_that_are_none(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            from_env(monkeypatch, {"KIS_MAX_ORDER_WON": text, "KIS_MAX_DAY_WON": "0"})
+        assert caught.value.message == "KIS_MAX_ORDER_WON must be whole won, such as 1000000; " + (
+            "most_won_a_day (KIS_MAX_DAY_WON) must be whole won above 0 (an int), or None for no limit"
+        )
+
+    def test_a_distance_can_be_switched_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert from_env(monkeypatch, {"FAT_FINGER_PCT": "OFF"}).order_limits.fat_finger_percent is None
+        with pytest.raises(ConfigurationError, match="FAT_FINGER_PCT must be a number, or off"):
+            from_env(monkeypatch, {"FAT_FINGER_PCT": "far"})
+
+    def test_limits_given_as_a_keyword_go_before_their_variables(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = OrderLimits(most_won=5)
+        assert from_env(monkeypatch, {"KIS_MAX_ORDER_WON": "x"}, order_limits=given).order_limits == given
 
     def test_a_key_in_the_wrong_place_is_not_repeated(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ConfigurationError) as caught:
@@ -387,6 +460,12 @@ class TestSecrecy:
             f"Settings(app_key='***{KEY[-2:]}', app_secret='***34', account_no='***01', mode='live', "
             "proxies='***')"
         )
+
+    def test_what_was_given_is_shown(self) -> None:
+        shown = repr(make(order_limits=OrderLimits(most_won=5), settling_seconds=30, keep_journal=False))
+        assert "order_limits=OrderLimits(most_won=5, " in shown
+        assert shown.endswith("settling_seconds=30, keep_journal=False)")
+        assert "retry=RetryPolicy(" in repr(make(retry=RetryPolicy(attempts=2)))
 
     def test_short_secrets_are_not_shown_at_all(self) -> None:
         assert repr(Settings("abc", "def")) == "Settings(app_key='***', app_secret='***')"

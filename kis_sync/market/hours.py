@@ -1,15 +1,19 @@
-"""When the Korea Exchange trades: holidays and the regular session by date, all in KST.
+"""When Korean stocks trade: holidays and the sessions of KRX and NXT by date, all in KST.
 
-The closures of a year are known only when KRX announces them; a year that is not in the table
-counts weekends only. This room changes when KRX announces a calendar.
+The closures and late days of a year are known only when KRX announces them; a year that is not in the
+tables counts weekends only, and no late day. This room changes when an exchange announces a calendar or
+other hours.
 """
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from kis_sync.clock import KST
+from kis_sync.market.exchanges import Exchange
 
 
 class Session(NamedTuple):
@@ -24,6 +28,29 @@ class Session(NamedTuple):
         return (self.close - self.open).total_seconds()
 
 
+class SessionName(str, enum.Enum):
+    """What is traded how in a part of the day; two may run at once."""
+
+    BEFORE_OPEN = "before open"  # at the previous close
+    OPENING_AUCTION = "opening auction"
+    REGULAR = "regular"
+    CLOSING_AUCTION = "closing auction"
+    AFTER_CLOSE = "after close"  # at the day's close
+    SINGLE_PRICE = "single price"  # an auction every ten minutes
+    AFTER_MARKET = "after market"
+    NXT_PRE = "NXT pre-market"
+    NXT_MAIN = "NXT main"
+    NXT_AFTER = "NXT after market"
+
+
+class TradingSession(NamedTuple):
+    """A session of a day: its first moment and the first one after it, aware datetimes in KST."""
+
+    name: SessionName
+    open: datetime
+    close: datetime
+
+
 _CLOSURES = {
     2026: (
         "01-01 02-16 02-17 02-18 03-02 05-01 05-05 05-25 06-03 "
@@ -36,9 +63,26 @@ _CLOSED_DATES = frozenset(
 _FIRST_TRADING_DAYS = frozenset({date(2026, 1, 2)})  # the year's first session opens an hour late
 _EXAM_DAYS = frozenset({date(2026, 11, 19)})  # university entrance exam: the whole day an hour later
 
+_NXT_SINCE = date(2025, 3, 4)
+_AFTER_MARKET_SINCE = date(2026, 9, 14)  # of KRX, in place of the evening's single prices
+_NOON, _EVENING, _LATE = time(12, 0), time(18, 0), timedelta(hours=1)
+_USUAL = {
+    SessionName.BEFORE_OPEN: (time(8, 30), time(8, 40)),
+    SessionName.OPENING_AUCTION: (time(8, 30), time(9, 0)),
+    SessionName.REGULAR: (time(9, 0), time(15, 20)),
+    SessionName.CLOSING_AUCTION: (time(15, 20), time(15, 30)),
+    SessionName.AFTER_CLOSE: (time(15, 40), time(16, 0)),
+    SessionName.SINGLE_PRICE: (time(16, 0), time(18, 0)),
+    SessionName.AFTER_MARKET: (time(16, 0), time(20, 0)),
+    SessionName.NXT_PRE: (time(8, 0), time(8, 50)),
+    SessionName.NXT_MAIN: (time(9, 0), time(15, 20)),
+    SessionName.NXT_AFTER: (time(15, 30), time(20, 0)),
+}
+_OF_NXT = frozenset({SessionName.NXT_PRE, SessionName.NXT_MAIN, SessionName.NXT_AFTER})
+
 
 def is_trading_day(day: date) -> bool:
-    """Whether KRX trades on ``day``: a weekday that is not a known closure."""
+    """Whether KRX trades on ``day``: a weekday that is not a known closure. NXT follows it."""
     return day.weekday() < 5 and day not in _CLOSED_DATES
 
 
@@ -56,14 +100,68 @@ def regular_session(day: date) -> Session:
     >>> regular_session(date(2026, 11, 24)).close.isoformat()
     '2026-11-24T15:30:00+09:00'
     """
-    opens, closes = time(9, 0), time(15, 30)
-    if day in _EXAM_DAYS:
-        opens, closes = time(10, 0), time(16, 30)
-    elif day in _FIRST_TRADING_DAYS:
-        opens = time(10, 0)
-    return Session(datetime.combine(day, opens, KST), datetime.combine(day, closes, KST))
+    opens, closes = _USUAL[SessionName.REGULAR][0], _USUAL[SessionName.CLOSING_AUCTION][1]
+    return Session(_moved(opens, day), _moved(closes, day))
 
 
 def nxt_close(day: date) -> datetime:
     """When the after market of NXT ends on ``day``."""
-    return datetime.combine(day, time(20, 0), KST)
+    return datetime.combine(day, _USUAL[SessionName.NXT_AFTER][1], KST)
+
+
+def sessions(exchange: Exchange, day: date) -> tuple[TradingSession, ...]:
+    """The sessions of ``day`` by their opening, none on a day without trading; SOR has those of both.
+
+    On the day of the university entrance exam everything opens an hour later, there is no NXT pre-market,
+    and the evening ends at the usual time; on the year's first trading day what comes before the open and
+    the open itself are an hour later, again without NXT pre-market, and the rest is as usual (by the news
+    of 2025-11-13 and 2025-12-31). Assumed: KRX's after market ends at 20:00 on an exam day too.
+
+    >>> [each.name.value for each in sessions(Exchange.NXT, date(2026, 11, 24))]
+    ['NXT pre-market', 'NXT main', 'NXT after market']
+    """
+    if not is_trading_day(day):
+        return ()
+    found = [
+        TradingSession(name, _moved(opens, day), _moved(closes, day))
+        for name, (opens, closes) in _USUAL.items()
+        if _is_held(name, day) and _is_on(name, exchange)
+    ]
+    return tuple(sorted(found, key=lambda each: each.open))
+
+
+def sessions_at(exchange: Exchange, at: datetime) -> tuple[TradingSession, ...]:
+    """The sessions that run at a moment (an aware datetime): open <= at < close."""
+    return tuple(
+        each for each in sessions(exchange, at.astimezone(KST).date()) if each.open <= at < each.close
+    )
+
+
+def sessions_after(exchange: Exchange, at: datetime, days: int) -> Iterator[TradingSession]:
+    """The sessions that open after a moment, by their opening, until ``days`` days later."""
+    first = at.astimezone(KST).date()
+    for later in range(days + 1):
+        for each in sessions(exchange, first + timedelta(days=later)):
+            if each.open > at:
+                yield each
+
+
+def _is_on(name: SessionName, exchange: Exchange) -> bool:
+    return exchange is Exchange.SOR or (name in _OF_NXT) is (exchange is Exchange.NXT)
+
+
+def _is_held(name: SessionName, day: date) -> bool:
+    if name in _OF_NXT and day < _NXT_SINCE:
+        return False
+    if name is SessionName.NXT_PRE:
+        return day not in _EXAM_DAYS | _FIRST_TRADING_DAYS
+    if name in (SessionName.SINGLE_PRICE, SessionName.AFTER_MARKET):
+        return (name is SessionName.AFTER_MARKET) is (day >= _AFTER_MARKET_SINCE)
+    return True
+
+
+def _moved(clock: time, day: date) -> datetime:
+    """A session's opening or close as a moment of ``day``: an hour late where the day demands it."""
+    usual = datetime.combine(day, clock, KST)
+    is_late = clock < _EVENING if day in _EXAM_DAYS else clock < _NOON and day in _FIRST_TRADING_DAYS
+    return usual + _LATE if is_late else usual
