@@ -19,7 +19,7 @@ from kis_sync import (
     ServerError,
 )
 from kis_sync.api.any_endpoint import Answer, call
-from kis_sync.api.domestic_stock.cash_order import Side
+from kis_sync.api.domestic_stock.order_type import Side
 from kis_sync.catalog import Effect, Mode, endpoint, endpoints
 from kis_sync.catalog.check import UndocumentedValueWarning, checked
 from kis_sync.envelope import Envelope

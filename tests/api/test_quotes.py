@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kis_sync.api.domestic_stock.balance import Balance, get_balance
+from kis_sync.api.domestic_stock.balance import Balance
 from kis_sync.api.domestic_stock.daily_chart import get_daily_chart
 from kis_sync.api.domestic_stock.minute_chart import get_minute_chart
 from kis_sync.api.domestic_stock.order_book import OrderBook, get_order_book
@@ -207,31 +207,3 @@ class TestPrice:
     def test_another_shape_is_a_server_error(self, output: object) -> None:
         with pytest.raises(ServerError, match="output is not an object"):
             get_price(StubAsker(ok(output=output)), "005930")
-
-
-def balance_page(codes: list[str], tr_cont: str, key: str) -> dict[str, object]:
-    rows = [{"pdno": code, "hldg_qty": "1", "prpr": "10"} for code in codes]
-    totals = [{"dnca_tot_amt": "5"}]
-    keys = {"ctx_area_fk100": "f".ljust(100), "ctx_area_nk100": key.ljust(100)}
-    return {**ok(output1=rows, output2=totals, **keys), "tr_cont": tr_cont}
-
-
-class TestBalance:
-    def test_every_page_is_read(self) -> None:
-        asker = StubAsker(balance_page(["000001", "000002"], "M", "2"), balance_page(["000003"], "D", ""))
-        balance = get_balance(asker)
-        assert [each.code for each in balance.positions] == ["000001", "000002", "000003"]
-        assert len(balance.raw["output1"]) == 3  # type: ignore[arg-type]
-        assert asker.calls[1].tr_cont == "N"
-        assert asker.calls[1].params["CTX_AREA_NK100"] == "2".ljust(100)
-
-    def test_what_was_sold_to_the_last_share_is_left_out(self) -> None:
-        page = balance_page(["000001"], "", "")
-        page["output1"] = [{"pdno": "000001", "hldg_qty": "0"}]
-        assert get_balance(StubAsker(page)).positions == ()
-
-    def test_a_row_without_a_quantity_is_an_error_not_nothing(self) -> None:
-        page = balance_page(["000001"], "", "")
-        page["output1"] = [{"pdno": "000001"}]
-        with pytest.raises(ServerError, match="hldg_qty is blank"):
-            get_balance(StubAsker(page))

@@ -45,6 +45,11 @@ class ListedOrder:
     raw: Mapping[str, object] = field(repr=False, compare=False)
 
     @property
+    def written_number(self) -> str:
+        """The order number as KIS wrote it, zeros and all, for a later call about it."""
+        return str(self.raw.get("odno") or self.number).strip()
+
+    @property
     def kind(self) -> OrderType | None:
         """The order type, ``None`` for a code that is not in the documents."""
         return order_type(self.kind_code, self.price, self.trigger)
