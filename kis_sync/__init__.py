@@ -25,14 +25,17 @@ _HOMES = {
     "kis_sync.sim": ("Simulator",),
     "kis_sync.api.domestic_stock.balance": ("Balance", "Position"),
     "kis_sync.api.domestic_stock.bar": ("Bar",),
-    "kis_sync.api.domestic_stock.cash_order": ("Order",),
+    "kis_sync.api.domestic_stock.order_type": ("Limit", "Market"),
     "kis_sync.api.domestic_stock.order_book": ("OrderBook",),
     "kis_sync.api.domestic_stock.price": ("Quote",),
+    "kis_sync.order_limits": ("OrderLimits",),
+    "kis_sync.orders.order": ("Order",),
     "kis_sync.errors": (
         "AuthenticationError",
         "BrokerClosedError",
         "ConfigurationError",
         "InvalidRequestError",
+        "JournalError",
         "KISError",
         "NetworkError",
         "NotOnPaperError",
@@ -51,13 +54,17 @@ __all__ = [
     "BrokerClosedError",
     "ConfigurationError",
     "InvalidRequestError",
+    "JournalError",
     "KISBroker",
     "KISError",
+    "Limit",
+    "Market",
     "MarketScanner",
     "NetworkError",
     "NotOnPaperError",
     "Order",
     "OrderBook",
+    "OrderLimits",
     "OrderUncertainError",
     "Position",
     "Quote",
@@ -76,8 +83,8 @@ __all__ = [
 if TYPE_CHECKING:
     from kis_sync.api.domestic_stock.balance import Balance, Position
     from kis_sync.api.domestic_stock.bar import Bar
-    from kis_sync.api.domestic_stock.cash_order import Order
     from kis_sync.api.domestic_stock.order_book import OrderBook
+    from kis_sync.api.domestic_stock.order_type import Limit, Market
     from kis_sync.api.domestic_stock.price import Quote
     from kis_sync.broker import KISBroker
     from kis_sync.errors import (
@@ -85,6 +92,7 @@ if TYPE_CHECKING:
         BrokerClosedError,
         ConfigurationError,
         InvalidRequestError,
+        JournalError,
         KISError,
         NetworkError,
         NotOnPaperError,
@@ -93,6 +101,8 @@ if TYPE_CHECKING:
         RequestRefusedError,
         ServerError,
     )
+    from kis_sync.order_limits import OrderLimits
+    from kis_sync.orders.order import Order
     from kis_sync.ratelimit import TokenBucket
     from kis_sync.retries import RetryPolicy
     from kis_sync.scanner import MarketScanner, ScanResult, VolatilityAnalyzer, VolatilityMetrics

@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING
 
 from kis_sync.auth import TokenStore, shared_access_token
 from kis_sync.caller import Caller
-from kis_sync.catalog import Call, Mode
+from kis_sync.catalog import Call, Effect, Mode
 from kis_sync.clock import Clock, default_clock
 from kis_sync.envelope import Envelope
 from kis_sync.first_use import OnFirstUse
-from kis_sync.market.rates import ISSUES_PER_SECOND, LEDGER_CALLS_PER_SECOND, SLOW_CALL_SECONDS
+from kis_sync.market.rates import (
+    ISSUES_PER_SECOND,
+    LEDGER_CALLS_PER_SECOND,
+    SLOW_CALL_SECONDS,
+    call_limits,
+)
 from kis_sync.ratelimit import TokenBucket, shared_bucket
 from kis_sync.settings import Account, Settings
 from kis_sync.traffic import Traffic
@@ -26,21 +31,72 @@ from kis_sync.transport import Lanes, Transport
 
 if TYPE_CHECKING:
     from kis_sync.api.any_endpoint import call
+    from kis_sync.api.domestic_stock.assets import get_assets, get_margin
     from kis_sync.api.domestic_stock.balance import get_balance
-    from kis_sync.api.domestic_stock.cash_order import Order
+    from kis_sync.api.domestic_stock.buyable import get_buyable
     from kis_sync.api.domestic_stock.daily_chart import get_daily_chart
     from kis_sync.api.domestic_stock.minute_chart import get_minute_chart
     from kis_sync.api.domestic_stock.order_book import get_order_book
     from kis_sync.api.domestic_stock.price import get_price
+    from kis_sync.api.domestic_stock.profits import get_daily_profit, get_realized_profit
+    from kis_sync.api.domestic_stock.reserved_order import get_reserved_orders
+    from kis_sync.api.domestic_stock.rights import get_rights
+    from kis_sync.api.domestic_stock.sellable import get_sellable
     from kis_sync.orders.desk import OrderDesk
+    from kis_sync.orders.reserving import amend_reserved_order, cancel_reserved_order, reserve_order
+    from kis_sync.orders.trading import (
+        buy,
+        cancel_all,
+        cancel_order,
+        get_executions,
+        get_order,
+        get_orders,
+        get_pending_orders,
+        halt,
+        modify_order,
+        recover,
+        resume,
+        sell,
+        send_order,
+        settle_order,
+        wait_for_fill,
+    )
     from kis_sync.sim import Simulator
 else:
+    _TRADING, _RESERVING = "kis_sync.orders.trading", "kis_sync.orders.reserving"
+    _STOCK = "kis_sync.api.domestic_stock"
     call = OnFirstUse("kis_sync.api.any_endpoint", "call")
-    get_balance = OnFirstUse("kis_sync.api.domestic_stock.balance", "get_balance")
-    get_daily_chart = OnFirstUse("kis_sync.api.domestic_stock.daily_chart", "get_daily_chart")
-    get_minute_chart = OnFirstUse("kis_sync.api.domestic_stock.minute_chart", "get_minute_chart")
-    get_order_book = OnFirstUse("kis_sync.api.domestic_stock.order_book", "get_order_book")
-    get_price = OnFirstUse("kis_sync.api.domestic_stock.price", "get_price")
+    get_price = OnFirstUse(f"{_STOCK}.price", "get_price")
+    get_order_book = OnFirstUse(f"{_STOCK}.order_book", "get_order_book")
+    get_minute_chart = OnFirstUse(f"{_STOCK}.minute_chart", "get_minute_chart")
+    get_daily_chart = OnFirstUse(f"{_STOCK}.daily_chart", "get_daily_chart")
+    get_balance = OnFirstUse(f"{_STOCK}.balance", "get_balance")
+    get_buyable = OnFirstUse(f"{_STOCK}.buyable", "get_buyable")
+    get_sellable = OnFirstUse(f"{_STOCK}.sellable", "get_sellable")
+    get_assets = OnFirstUse(f"{_STOCK}.assets", "get_assets")
+    get_margin = OnFirstUse(f"{_STOCK}.assets", "get_margin")
+    get_realized_profit = OnFirstUse(f"{_STOCK}.profits", "get_realized_profit")
+    get_daily_profit = OnFirstUse(f"{_STOCK}.profits", "get_daily_profit")
+    get_rights = OnFirstUse(f"{_STOCK}.rights", "get_rights")
+    get_reserved_orders = OnFirstUse(f"{_STOCK}.reserved_order", "get_reserved_orders")
+    buy = OnFirstUse(_TRADING, "buy")
+    sell = OnFirstUse(_TRADING, "sell")
+    send_order = OnFirstUse(_TRADING, "send_order")
+    modify_order = OnFirstUse(_TRADING, "modify_order")
+    cancel_order = OnFirstUse(_TRADING, "cancel_order")
+    cancel_all = OnFirstUse(_TRADING, "cancel_all")
+    get_pending_orders = OnFirstUse(_TRADING, "get_pending_orders")
+    get_order = OnFirstUse(_TRADING, "get_order")
+    get_orders = OnFirstUse(_TRADING, "get_orders")
+    get_executions = OnFirstUse(_TRADING, "get_executions")
+    wait_for_fill = OnFirstUse(_TRADING, "wait_for_fill")
+    recover = OnFirstUse(_TRADING, "recover")
+    settle_order = OnFirstUse(_TRADING, "settle_order")
+    halt = OnFirstUse(_TRADING, "halt")
+    resume = OnFirstUse(_TRADING, "resume")
+    reserve_order = OnFirstUse(_RESERVING, "reserve_order")
+    amend_reserved_order = OnFirstUse(_RESERVING, "amend_reserved_order")
+    cancel_reserved_order = OnFirstUse(_RESERVING, "cancel_reserved_order")
 
 
 class KISBroker:
@@ -97,8 +153,11 @@ class KISBroker:
                 mode=simulator.mode,
                 base_url=simulator.base_url,
                 rate_limit_rps=simulator.gate.limit,
+                ledger_rate_limit_rps=LEDGER_CALLS_PER_SECOND  # a raised limit raises both
+                * max(1.0, simulator.gate.limit / call_limits().live),
                 allow_live_orders=True,  # nothing of it is real
                 store_access_token=False,
+                keep_journal=False,  # in memory, as long as the simulator
                 proxies={},  # the environment's proxy is not on this machine, and the simulator is
             ),
             clock=simulator.clock,
@@ -119,31 +178,44 @@ class KISBroker:
 
     # account
     get_balance = get_balance
+    get_buyable = get_buyable
+    get_sellable = get_sellable
+    get_assets = get_assets
+    get_margin = get_margin
+    get_realized_profit = get_realized_profit
+    get_daily_profit = get_daily_profit
+    get_rights = get_rights
 
-    def send_order(self, stock_code: str, order_type: str, quantity: int, price: int = 0) -> Order:
-        """Send a cash order on KRX: a limit order at ``price`` won, or at market when it is 0.
+    # orders
+    buy = buy
+    sell = sell
+    send_order = send_order  # the original's
+    modify_order = modify_order
+    cancel_order = cancel_order
+    cancel_all = cancel_all
+    get_pending_orders = get_pending_orders
+    get_order = get_order
+    get_orders = get_orders
+    get_executions = get_executions
+    wait_for_fill = wait_for_fill
+    reserve_order = reserve_order
+    amend_reserved_order = amend_reserved_order
+    cancel_reserved_order = cancel_reserved_order
+    get_reserved_orders = get_reserved_orders
 
-        ``order_type`` is ``"BUY"`` or ``"SELL"``, ``quantity`` in shares. Form, tick and the day's limits
-        are checked before anything is sent (``InvalidRequestError``). Raises ``RequestRefusedError`` when
-        KIS says no, ``OrderUncertainError`` when the order may have run; it is never sent twice.
+    # when something went wrong
+    recover = recover
+    settle_order = settle_order
+    halt = halt
+    resume = resume
 
-        Source: order-cash, TTTC0012U / TTTC0011U (paper VTTC0012U / VTTC0011U).
-
-        >>> with KISBroker.simulated() as broker:
-        ...     order = broker.send_order("005930", "BUY", 1)
-        >>> order.side.value, order.price
-        ('BUY', None)
-        """
-        from kis_sync.orders.request import OrderRequest  # on first use, as the calls above
-
-        return self._order_desk().place(OrderRequest.checked(stock_code, order_type, quantity, price))
-
-    def _order_desk(self) -> OrderDesk:
-        from kis_sync.orders.desk import OrderDesk
-
+    def order_desk(self) -> OrderDesk:
+        """The desk that every order of this broker passes, with the journal behind it."""
         with self._lock:
             if self._desk is None:
-                self._desk = OrderDesk(self._caller)
+                from kis_sync.orders.opening import open_desk  # on first use, as the calls above
+
+                self._desk = open_desk(self._caller, self.settings, self.clock)
             return self._desk
 
     # the inner door, which the functions of kis_sync.api use
@@ -162,7 +234,9 @@ class KISBroker:
         self._caller.check_orders_allowed()
 
     def ask(self, call: Call, *, strict: bool = False) -> Envelope:
-        """The answer to one call, or the error that it stands for."""
+        """The answer to one call, or the error that it stands for; an order goes under the journal."""
+        if call.endpoint.effect is Effect.ORDER:
+            return self.order_desk().ask(call, strict=strict)
         return self._caller.ask(call, strict=strict)
 
     def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:

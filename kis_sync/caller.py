@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from kis_sync import paging
@@ -71,27 +71,31 @@ class Caller:
         now = self._clock.now()
         return now if offset is None or abs(offset) <= _SAME_TIME else now + offset
 
-    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
+    def ask(self, call: Call, *, strict: bool = False, leaving: Callable[[], None] | None = None) -> Envelope:
         """The answer to a call, or the error that it stands for.
 
         A call of effect order that may have run raises ``OrderUncertainError``; it is not sent again.
+        ``leaving`` is called just before an order's bytes leave, each time; when it raises, they do not.
         """
-        # Both of these raise before anything is sent.
-        is_known = call.endpoint.variant_fault(call.variant) is None  # else checked() tells it with all else
-        tr_id = call.endpoint.tr_id(self.mode, call.variant) if is_known else ""
-        fields = {**self._own_fields(call.endpoint), **call.params}
-        params = checked(call.endpoint, fields, variant=call.variant, strict=strict)
-        call = Call(call.endpoint, params, call.variant, call.tr_cont)
+        call, tr_id = self.check(call, strict=strict)
         if not tr_id:
             return self._ask_without_access_token(call)
         if call.endpoint.effect is Effect.ORDER:
-            return self._ask_order(call, tr_id)
+            return self._ask_order(call, tr_id, leaving)
         return self._settings.retry.run(
             lambda: self._authorised(call, tr_id, None, {}),
             clock=self._clock,
             worth_it=read_is_worth_it,
             on_wait=self._tell,
         )
+
+    def check(self, call: Call, *, strict: bool = False) -> tuple[Call, str]:
+        """The call as it would be sent, and its TR id; raises every fault at once, and nothing is sent."""
+        is_known = call.endpoint.variant_fault(call.variant) is None  # else checked() tells it with all else
+        tr_id = call.endpoint.tr_id(self.mode, call.variant) if is_known else ""
+        fields = {**self._own_fields(call.endpoint), **call.params}
+        params = checked(call.endpoint, fields, variant=call.variant, strict=strict)
+        return Call(call.endpoint, params, call.variant, call.tr_cont), tr_id
 
     def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
         """Every page of the answer, read to the end, or an error; with ``most`` so many at most."""
@@ -113,13 +117,13 @@ class Caller:
         """Close the connections; waiting calls raise ``BrokerClosedError``."""
         self._transport.close()
 
-    def _ask_order(self, call: Call, tr_id: str) -> Envelope:
+    def _ask_order(self, call: Call, tr_id: str, leaving: Callable[[], None] | None) -> Envelope:
         self.check_orders_allowed()
         body = json_body(call.params)
         extra = {"hashkey": self._hashkey(body)} if self._settings.use_hashkey else {}
         try:
             envelope = self._settings.retry.run(
-                lambda: self._authorised(call, tr_id, body, extra),
+                lambda: self._authorised(call, tr_id, body, extra, leaving),
                 clock=self._clock,
                 worth_it=order_is_worth_it,
                 on_wait=self._tell,
@@ -143,7 +147,14 @@ class Caller:
         with _before_the_call():
             return read_hashkey(self._ask_without_access_token(Call(endpoint("hashkey"), {}), body))
 
-    def _authorised(self, call: Call, tr_id: str, body: bytes | None, extra: dict[str, str]) -> Envelope:
+    def _authorised(
+        self,
+        call: Call,
+        tr_id: str,
+        body: bytes | None,
+        extra: dict[str, str],
+        leaving: Callable[[], None] | None = None,
+    ) -> Envelope:
         """One exchange under a valid access token; once more if the server no longer knew that one."""
         was_refused = False
         while True:
@@ -156,6 +167,8 @@ class Caller:
                 sent = self._access_token.value
                 if sent is None:
                     raise AccessTokenError("the access token was dropped while this call waited for its slot")
+                if leaving is not None:
+                    leaving()
                 return self._headers(call, tr_id, sent) | extra
 
             try:

@@ -12,6 +12,7 @@
     |  +- StaleCursorError       the pages changed while they were read
     +- NetworkError              no answer (also a builtin ConnectionError)
     +- OrderUncertainError       an order that may or may not have reached the exchange
+    +- JournalError              the journal of orders cannot be written, so none is sent
     +- BrokerClosedError         the broker was closed
 
 No error holds a header, a body or a secret, and every one can be pickled.
@@ -145,14 +146,22 @@ class NetworkError(KISError, ConnectionError):
 class OrderUncertainError(KISError):
     """An order that may or may not have reached the exchange; it was not, and must not be, sent again.
 
-    ``order_request`` is what was asked for, as text. Look at the account before anything else.
+    ``order_request`` is what was asked for, as text; ``order`` the order as the journal has it, whose
+    ``client_order_id`` names it from now on. ``broker.recover()`` settles it as soon as KIS's lists allow.
     """
 
     default_reach = Reach.MAYBE_EXECUTED
 
-    def __init__(self, message: str, *, order_request: str | None = None, **facts: Any) -> None:
+    def __init__(
+        self, message: str, *, order_request: str | None = None, order: Any = None, **facts: Any
+    ) -> None:
         super().__init__(message, **facts)
         self.order_request = order_request
+        self.order = order
+
+
+class JournalError(KISError):
+    """The journal of orders cannot be written; an order that was not sent yet is not sent."""
 
 
 class BrokerClosedError(KISError):

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from string import ascii_letters
 from typing import Any
 
-from kis_sync import KISBroker, RetryPolicy, Settings
+from kis_sync import KISBroker, OrderLimits, RetryPolicy, Settings
 from kis_sync.clock import KST, Clock
 from tests.servers import Action, RawServer, Request, answer, pause, then
 
@@ -132,6 +132,10 @@ class FakeKIS(RawServer):
             "ledger_rate_limit_rps": 1000,
             "retry": RetryPolicy(first_wait=0.0),
             "store_access_token": False,
+            "keep_journal": False,
+            "order_limits": OrderLimits(
+                check_funds=False, check_hours=False
+            ),  # it knows one stock and no hours
             "proxies": {},
             "connect_timeout": 2.0,
             "read_timeout": 2.0,

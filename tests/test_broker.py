@@ -88,7 +88,7 @@ class TestOnTheSimulator:
             kis_broker.send_order("005930", "BUY", 1, 10_000_000)
         paths = kis_sim.stats.calls_by_path
         assert sum(count for path, count in paths.items() if path.endswith("/inquire-price")) == 1
-        assert not any("order" in path for path in paths)
+        assert not any("order-cash" in path for path in paths)
 
     def test_many_threads_ask_the_price_of_one_stock_once(
         self, kis_broker: KISBroker, kis_sim: Simulator
@@ -107,7 +107,14 @@ class TestOnTheSimulator:
 
     def test_a_refusal_keeps_code_message_and_endpoint(self, kis_broker: KISBroker) -> None:
         with pytest.raises(RequestRefusedError, match="초과") as caught:
-            kis_broker.send_order("005930", "BUY", 1_000_000)
+            kis_broker.call(
+                "domestic_stock.order_cash",
+                variant="buy",
+                PDNO="005930",
+                ORD_DVSN="01",
+                ORD_QTY=1_000_000,
+                ORD_UNPR=0,
+            )
         assert caught.value.code == "APBK0952"
         assert caught.value.endpoint == "domestic_stock.order_cash"
 
@@ -189,7 +196,7 @@ class TestLiveOrders:
         mine = settings(mode="live", base_url=kis_sim.base_url, rate_limit_rps=1000)
         with KISBroker(mine) as broker, pytest.raises(ConfigurationError, match="allow_live_orders"):
             broker.send_order("005930", "BUY", 1)
-        assert not any("order" in path for path in kis_sim.stats.calls_by_path)
+        assert not any("order-cash" in path for path in kis_sim.stats.calls_by_path)
         assert "/uapi/hashkey" not in kis_sim.stats.calls_by_path
 
     def test_without_an_account_nothing_is_sent(self, kis_sim: Simulator) -> None:

@@ -1,51 +1,276 @@
-"""The desk: takes an order request, gathers the facts, hears the guards, and sends it once.
+"""The desk: takes a wish, hears the guards, writes it into the journal, sends it once, and notes the outcome.
 
-This room changes when the way of an order from wish to exchange changes.
+Every call of effect order of a broker passes here. This room changes when the way of an order from wish to
+outcome changes.
 """
 
 from __future__ import annotations
 
-import threading
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
-from kis_sync.api.asker import Asker
-from kis_sync.api.domestic_stock.cash_order import Order, cash_order
-from kis_sync.api.domestic_stock.price import get_price
-from kis_sync.errors import InvalidRequestError
-from kis_sync.orders.guards import PriceFacts, refusals
+from kis_sync.api.domestic_stock.cash_order import Receipt, cash_order_call
+from kis_sync.api.domestic_stock.change_order import cancel_call, change_call
+from kis_sync.api.domestic_stock.order_type import OrderType, Side
+from kis_sync.catalog import Call
+from kis_sync.envelope import Envelope
+from kis_sync.errors import ConfigurationError, InvalidRequestError, JournalError, OrderUncertainError
+from kis_sync.market.exchanges import Exchange
+from kis_sync.order_limits import OrderLimits
+from kis_sync.orders.blotter import Blotter
+from kis_sync.orders.entry import Action, Entry, State, Wish
+from kis_sync.orders.facts import FactsDesk
+from kis_sync.orders.guards import Facts, refusals, worth
+from kis_sync.orders.halt import HaltSwitch
+from kis_sync.orders.journal import Journal
+from kis_sync.orders.order import Order
 from kis_sync.orders.request import OrderRequest
+from kis_sync.orders.sending import OrderAsker, Sender, fields_of, receipt_if_any, told
+from kis_sync.settings import Account
+
+_log = logging.getLogger("kis_sync")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """What would be sent, and why it would not: nothing was.
+
+    ``fields`` are KIS's own, without the account; ``won`` is what the order is worth at most (``None``
+    where the price is not known), ``refusals`` every reason that would keep it back.
+    """
+
+    request: OrderRequest
+    endpoint: str
+    tr_id: str
+    fields: Mapping[str, str]
+    won: int | None
+    refusals: tuple[str, ...]
 
 
 class OrderDesk:
-    """Sends the orders of one broker. Limits and ticks are asked once for each stock and session date."""
+    """Sends the orders of one account on one server."""
 
-    def __init__(self, caller: Asker) -> None:
+    def __init__(
+        self,
+        caller: OrderAsker,
+        journal: Journal,
+        blotter: Blotter,
+        halt: HaltSwitch,
+        facts: FactsDesk,
+        limits: OrderLimits,
+        in_flight_seconds: float,
+    ) -> None:
         self._caller = caller
-        self._lock = threading.Lock()
-        self._asking: dict[str, threading.Lock] = {}
-        self._facts: dict[str, tuple[date, PriceFacts]] = {}
+        self.blotter = blotter
+        self.halt_switch = halt
+        self._sender = Sender(caller, journal, halt, limits.most_won_a_day)
+        self._journal = journal
+        self._facts = facts
+        self._limits = limits
+        self._in_flight_seconds = in_flight_seconds
 
-    def place(self, request: OrderRequest) -> Order:
-        """Send an order, or raise ``InvalidRequestError`` with every reason not to; nothing was sent then."""
-        self._caller.check_orders_allowed()
-        _ = self._caller.account  # a missing one is told before anything is asked
-        if request.price is not None:
-            reasons = refusals(request, self._price_facts(request.code))
-            if reasons:
-                raise InvalidRequestError("the order was not sent: " + "; ".join(reasons))
-        return cash_order(
-            self._caller, request.code, request.side, request.quantity, request.kind, request.price
+    @property
+    def account(self) -> Account:
+        """The account; ``ConfigurationError`` when the settings have none."""
+        return self._caller.account
+
+    def by_id(self, client_order_id: str) -> Order | None:
+        """The order that an id names, as the journal has it."""
+        entry = self._journal.find(client_order_id)
+        return None if entry is None else self.blotter.order_of(entry)
+
+    def by_number(self, number: int) -> Order | None:
+        """Today's order of a number, as the journal or else KIS's list has it."""
+        today = self._caller.now().date()
+        entry = self._journal.by_number(number, today)
+        return self.blotter.order(number, today) if entry is None else self.blotter.order_of(entry)
+
+    # -- new orders --------------------------------------------------------------------------------
+
+    def place(self, request: OrderRequest, client_order_id: str | None = None) -> Order:
+        """Send an order, once, or give the one that this id already named.
+
+        ``InvalidRequestError`` with every reason not to send it; ``OrderUncertainError`` when nobody can say.
+        """
+        call = self._call(request)
+        wish = Wish(call.endpoint.name, call.variant, fields_of(call), request.code, request.side)
+        return self._once(client_order_id, wish, lambda: self._send_new(request, call, wish, client_order_id))
+
+    def preview(self, request: OrderRequest) -> OrderPreview:
+        """What would be sent, with every reason that would keep it back; nothing is."""
+        call = self._call(request)
+        facts = self._facts.about(request, is_quote_needed=True)
+        return OrderPreview(
+            request=request,
+            endpoint=call.endpoint.name,
+            tr_id=call.endpoint.tr_id(self._caller.mode, call.variant),
+            fields=fields_of(call),
+            won=worth(request, facts),
+            refusals=tuple(refusals(request, facts, self._limits)),
         )
 
-    def _price_facts(self, code: str) -> PriceFacts:
-        today = self._caller.now().date()
-        known = self._facts.get(code)
-        if known is not None and known[0] == today:
-            return known[1]
-        with self._lock:
-            asking = self._asking.setdefault(code, threading.Lock())
-        with asking:  # one thread asks, the others of the same stock wait for its answer
-            known = self._facts.get(code)
-            if known is None or known[0] != today:
-                known = self._facts[code] = (today, PriceFacts.of(get_price(self._caller, code)))
-            return known[1]
+    def _send_new(
+        self, request: OrderRequest, call: Call, wish: Wish, client_order_id: str | None
+    ) -> Order | None:
+        facts = self._facts.about(request)
+        _raise_for(refusals(request, facts, self._limits), facts)
+        wish = replace(wish, amount=worth(request, facts) or 0)
+        return self._send(call, wish, client_order_id)
+
+    def _call(self, request: OrderRequest) -> Call:
+        return cash_order_call(
+            self._caller.account,
+            request.code,
+            request.side,
+            request.quantity,
+            request.kind,
+            request.exchange,
+        )
+
+    # -- changes and cancellations -----------------------------------------------------------------
+
+    def change(
+        self, order: Order, kind: OrderType, quantity: int | None, client_order_id: str | None = None
+    ) -> Order:
+        """Change ``quantity`` open shares (``None``: all) of an order to ``kind``; the new order."""
+        order = self._living(order, client_order_id)
+        call = change_call(self._caller.account, order.number, order.branch, _exchange(order), kind, quantity)
+        wish = Wish(call.endpoint.name, call.variant, fields_of(call), order.code, order.side)
+        return self._once(
+            client_order_id,
+            wish,
+            lambda: self._send_change(order, kind, quantity, call, wish, client_order_id),
+        )
+
+    def cancel(self, order: Order, quantity: int | None = None, client_order_id: str | None = None) -> Order:
+        """Cancel ``quantity`` open shares (``None``: all) of an order; the order as it then stands."""
+        order = self._living(order, client_order_id)
+        kind_code = order.kind.code if order.kind else str(order.raw.get("ord_dvsn_cd") or "00")
+        call = cancel_call(
+            self._caller.account, order.number, order.branch, _exchange(order), kind_code, quantity
+        )
+        wish = Wish(call.endpoint.name, call.variant, fields_of(call), order.code, order.side)
+        self._once(client_order_id, wish, lambda: self._send(call, wish, client_order_id))
+        return self._cancelled(order) if quantity is None else order
+
+    def _send_change(
+        self,
+        order: Order,
+        kind: OrderType,
+        quantity: int | None,
+        call: Call,
+        wish: Wish,
+        client_order_id: str | None,
+    ) -> Order | None:
+        shares = quantity or order.remaining or order.quantity
+        if order.side is not None and shares is not None:
+            request = OrderRequest(order.code, order.side, shares, kind, _exchange(order))
+            facts = self._facts.about(request, is_change=True)
+            _raise_for(refusals(request, facts, self._limits), facts)
+            before = (order.price or 0) * shares
+            wish = replace(wish, amount=max(0, (worth(request, facts) or 0) - before))
+        return self._send(call, wish, client_order_id)
+
+    def _living(self, order: Order, client_order_id: str | None) -> Order:
+        """The order that stands for this one now, after the changes that the journal knows.
+
+        When the id names a change of it already, the order that this was about: so that a repeat is one.
+        """
+        if not order.number:
+            raise InvalidRequestError(
+                f"this order has no number yet ({order.state.value}); recover() may find it"
+            )
+        day = self.day_of(order)
+        entry = self._journal.by_number(int(order.number), day)
+        if entry is None:
+            return order
+        known = None if client_order_id is None else self._journal.find(client_order_id)
+        living = self.blotter.living(entry, day, None if known is None else known.wish.original)
+        return order if living is entry else self.blotter.order_of(living)
+
+    def _cancelled(self, order: Order) -> Order:
+        entry = self._journal.by_number(int(order.number), self.day_of(order))
+        if entry is not None and not entry.state.is_final:
+            try:
+                entry = self._journal.note(entry, self._caller.now(), state=State.CANCELLED, remaining=0)
+            except JournalError as error:  # it is cancelled all the same; the next reading tells the journal
+                _log.warning(
+                    "order %s was cancelled, but the journal could not be written: %s", order.number, error
+                )
+        if entry is None:
+            return replace(order, state=State.CANCELLED, remaining=0)
+        return self.blotter.order_of(entry)
+
+    def day_of(self, order: Order) -> date:
+        """The day that the order's number belongs to."""
+        return (order.ordered_at or self._caller.now()).date()
+
+    # -- any other call of effect order ------------------------------------------------------------
+
+    def ask(self, call: Call, *, strict: bool = False) -> Envelope:
+        """Send any call of effect order as somebody spelled it, journalled; the guards are not heard."""
+        wish = Wish(call.endpoint.name, call.variant, fields_of(call))
+        if wish.action is Action.NEW:
+            side = {"buy": Side.BUY, "sell": Side.SELL}.get(call.variant)
+            wish = replace(wish, code=wish.fields.get("PDNO", ""), side=side)
+        sent = self._sender.send(call, wish, None, receipt_if_any, strict=strict)
+        assert sent is not None  # without an id of its own an order is always new
+        return sent.envelope
+
+    # -- once --------------------------------------------------------------------------------------
+
+    def _once(self, client_order_id: str | None, wish: Wish, send: Callable[[], Order | None]) -> Order:
+        """The order that an id already names, or what ``send`` makes of it.
+
+        ``send`` gives ``None`` when another thread or process took the id in the same moment.
+        """
+        while True:
+            known = None if client_order_id is None else self._journal.find(client_order_id)
+            if known is not None and not known.state.frees_its_id:
+                if not known.wish.is_same(wish):
+                    raise InvalidRequestError(
+                        f"{client_order_id!r} already names another order ({told(known.wish)}, "
+                        f"{known.state.value}); this one asks for {told(wish)}. Nothing was sent"
+                    )
+                settled = self._settled(known)
+                if not settled.state.frees_its_id:
+                    return self.blotter.order_of(settled)
+            order = send()
+            if order is not None:
+                return order
+
+    def _settled(self, entry: Entry) -> Entry:
+        """An entry sent before, once it is known what became of it; ``OrderUncertainError`` if not."""
+        self._journal.adopt(self._caller.now())
+        entry = self._journal.wait_for(entry, self._in_flight_seconds)
+        if entry.state is State.UNCERTAIN:
+            self.blotter.recover(only=entry.client_order_id)
+            entry = self._journal.find(entry.client_order_id) or entry
+        if entry.state in (State.UNCERTAIN, State.SENT, State.INTENDED):
+            raise OrderUncertainError(
+                "an order of this id was sent before, and it is not known yet whether it ran: "
+                f"{entry.reason or entry.state.value}",
+                order_request=told(entry.wish),
+                order=self.blotter.order_of(entry),
+                endpoint=entry.wish.endpoint,
+            )
+        return entry
+
+    def _send(self, call: Call, wish: Wish, client_order_id: str | None) -> Order | None:
+        sent = self._sender.send(call, wish, client_order_id, Receipt.read)
+        if sent is None:
+            return None
+        return replace(self.blotter.order_of(sent.entry), raw=sent.envelope.body)
+
+
+def _raise_for(reasons: list[str], facts: Facts) -> None:
+    if reasons:
+        kind = InvalidRequestError if facts.orders_allowed else ConfigurationError
+        raise kind("the order was not sent: " + "; ".join(reasons))
+
+
+def _exchange(order: Order) -> Exchange:
+    """The exchange that a change must name; KIS takes a blank, which some lists show, for KRX."""
+    return Exchange(order.exchange or Exchange.KRX)

@@ -75,8 +75,13 @@ class Wish:
         if self.endpoint == CASH_ORDER:
             return Action.NEW
         if self.endpoint == CHANGE_ORDER:
-            return Action.CANCEL if self._field("RVSE_CNCL_DVSN_CD") == _CANCEL else Action.CHANGE
+            return Action.CANCEL if self.is_cancellation else Action.CHANGE
         return Action.OTHER
+
+    @property
+    def is_cancellation(self) -> bool:
+        """Whether it takes an order back, on whatever market: that is let go even while orders are halted."""
+        return self._field("RVSE_CNCL_DVSN_CD") == _CANCEL or self.variant == "cancel"
 
     @property
     def quantity(self) -> int | None:

@@ -1,0 +1,76 @@
+"""Reserved orders as users ask for them: kept by KIS for the next opening. Live only.
+
+They pass the desk and its journal as every order does; no list settles an uncertain one by itself. This room
+changes when users are to say it in another way.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from kis_sync.api.domestic_stock.order_type import OrderType, Side
+from kis_sync.api.domestic_stock.reserved_order import (
+    ReservedReceipt,
+    amend_reserved_call,
+    cancel_reserved_call,
+    read_reserved_change,
+    reserve_call,
+)
+from kis_sync.errors import RequestRefusedError
+from kis_sync.orders.request import OrderRequest
+from kis_sync.orders.trading import Trader
+
+
+def reserve_order(
+    trader: Trader, code: str, side: Side | str, quantity: int, kind: OrderType, until: date | None = None
+) -> int:
+    """Reserve a cash order for the next opening, or for each one up to ``until``; its sequence number.
+
+    KIS takes it from 15:40 to 07:30 of the next trading day, but not from 23:40 to 00:10; price, cash and
+    shares are looked at when it is sent. Errors as for ``buy``, ``NotOnPaperError`` on paper.
+
+    Source: order-resv, CTSC0008U (live only).
+    """
+    request = OrderRequest.checked(code, side, quantity, kind)
+    desk = trader.order_desk()
+    call = reserve_call(desk.account, request.code, request.side, request.quantity, kind, until)
+    return ReservedReceipt.read(desk.ask(call)).number
+
+
+def amend_reserved_order(
+    trader: Trader,
+    number: int,
+    code: str,
+    side: Side | str,
+    quantity: int,
+    kind: OrderType,
+    until: date | None = None,
+    *,
+    day: date | None = None,
+) -> None:
+    """Replace all that a reserved order asks for; ``RequestRefusedError`` when KIS did not.
+
+    Source: order-resv-rvsecncl, CTSC0013U (live only).
+    """
+    request = OrderRequest.checked(code, side, quantity, kind)
+    desk = trader.order_desk()
+    call = amend_reserved_call(
+        desk.account, number, request.code, request.side, request.quantity, kind, until, day=day
+    )
+    _check_done(read_reserved_change(desk.ask(call)))
+
+
+def cancel_reserved_order(trader: Trader, number: int, *, day: date | None = None) -> None:
+    """End a reserved order; ``RequestRefusedError`` when KIS did not. What was sent before stays an order.
+
+    Source: order-resv-rvsecncl, CTSC0009U (live only).
+    """
+    desk = trader.order_desk()
+    _check_done(read_reserved_change(desk.ask(cancel_reserved_call(desk.account, number, day=day))))
+
+
+def _check_done(is_done: bool) -> None:
+    if not is_done:
+        raise RequestRefusedError(
+            "KIS did not change the reserved order", endpoint="domestic_stock.order_resv_rvsecncl"
+        )
