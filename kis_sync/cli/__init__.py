@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import click
 
 from kis_sync import __version__
-from kis_sync.errors import ConfigurationError, InvalidRequestError, KISError
+from kis_sync.errors import ConfigurationError, InvalidRequestError, KISError, OrderUncertainError
 
-_FAILED, _WRONG_USE, _INTERRUPTED = 1, 2, 130
+_FAILED, _WRONG_USE, _UNCERTAIN, _INTERRUPTED = 1, 2, 3, 130
 
 _COMMANDS = {
     "scan": "kis_sync.cli.scan",
@@ -23,6 +23,14 @@ _COMMANDS = {
     "price": "kis_sync.cli.price",
     "order-book": "kis_sync.cli.order_book",
     "balance": "kis_sync.cli.balance",
+    "buy": "kis_sync.cli.buy",
+    "sell": "kis_sync.cli.sell",
+    "orders": "kis_sync.cli.orders",
+    "modify": "kis_sync.cli.modify",
+    "cancel": "kis_sync.cli.cancel",
+    "halt": "kis_sync.cli.halt",
+    "resume": "kis_sync.cli.resume",
+    "recover": "kis_sync.cli.recover",
     "apis": "kis_sync.cli.apis",
     "call": "kis_sync.cli.call",
 }
@@ -52,7 +60,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="kis-sync")
 @click.pass_context
 def group(context: click.Context) -> None:
-    """KIS (한국투자증권) from the command line: quotes, balance, scans, any documented API, a simulator.
+    """KIS (한국투자증권) from the command line: quotes, orders, scans, any documented API, a simulator.
 
     Keys come from KIS_APP_KEY, KIS_APP_SECRET, KIS_ACCOUNT_NO and MODE (paper or live), or from a .env
     file here. With --sim every command runs on an embedded simulator and needs none of them.
@@ -62,7 +70,11 @@ def group(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 used wrongly, 130 interrupted."""
+    """Run the command line and exit.
+
+    0 done, 1 failed or declined, 2 used wrongly or refused before anything was sent, 3 an order that may or
+    may not have run (``kis-sync recover``), 130 interrupted.
+    """
     _never_fail_on_a_letter()
     sys.exit(run(sys.argv[1:]))
 
@@ -86,12 +98,17 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         click.echo(f"error: {_told(error)}", err=True)
+        if isinstance(error, OrderUncertainError):
+            return _UNCERTAIN
         return _WRONG_USE if isinstance(error, (ConfigurationError, InvalidRequestError)) else _FAILED
 
 
 def _told(error: Exception) -> str:
     if isinstance(error, ConfigurationError):
         return f"{error} (or try it without an account: --sim)"
+    if isinstance(error, OrderUncertainError):
+        name = f"its id is {error.order.client_order_id}; " if error.order is not None else ""
+        return f"{error}; {name}kis-sync recover tells what became of it"
     if isinstance(error, KISError):
         return str(error)
     text = " ".join(str(error).split())

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kis_sync.api.domestic_stock.order_type import OrderType
 from kis_sync.broker import KISBroker
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -49,7 +50,10 @@ def print_json(value: object) -> None:
 def plain(value: object) -> Any:
     """A model as JSON types: without ``raw``, dates in ISO form, decimals as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
+        named = (
+            {"type": type(value).__name__} if isinstance(value, OrderType) else {}
+        )  # fields alone tell none
+        return named | {
             each.name: plain(getattr(value, each.name))
             for each in dataclasses.fields(value)
             if each.name != "raw"
