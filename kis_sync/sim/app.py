@@ -8,8 +8,10 @@ that order changes.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from kis_sync import catalog
 from kis_sync.catalog import Endpoint, Mode
@@ -18,7 +20,8 @@ from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.door.gate import Gate
 from kis_sync.sim.door.log import Entry, Log, masked
 from kis_sync.sim.door.network import Network
-from kis_sync.sim.door.wire import JSON_TYPE, Cut, OAuthRefusalError, RefusalError, Request, Response, encode
+from kis_sync.sim.door.wire import JSON_TYPE, OAuthRefusalError, RefusalError, Request, Response, encode
+from kis_sync.sim.failures import after_the_work, before_the_work
 from kis_sync.sim.faults import Fault, Faults, Struck
 from kis_sync.sim.oauth import OAuth, body_hash
 from kis_sync.sim.question import (
@@ -33,6 +36,8 @@ from kis_sync.sim.question import (
 _RATE_LIMIT = ("EGW00201", "초당 거래건수를 초과하였습니다.")
 _LEDGER_LIMIT = ("EGW00215", "원장에서 허용 가능한 초당 거래건수를 초과하였습니다.")
 _HASHKEY = "hashkey"
+_LISTED = ("domestic_stock.order_cash", "domestic_stock.order_rvsecncl")
+"""The APIs whose orders, changes and cancellations stand in the lists of orders."""
 
 Route = Callable[[Question], Response]
 
@@ -76,14 +81,12 @@ class App:
         parts.network.cross()
         arrival, time = parts.clock.monotonic(), parts.clock.now()
         struck = parts.faults.take(request.path)
-        counted = False
-        if Fault.DELAY in struck:
-            parts.clock.sleep(struck.faults[Fault.DELAY])
-        early = _struck_before(struck)
-        if early is not None:
-            response = early
-        else:
-            response, counted = self._judge(request, struck)
+        if (seconds := struck.seconds(Fault.DELAY)) > 0:
+            parts.clock.sleep(seconds)
+        response, counted = self._judge(request, struck)
+        sent = self._headed(request, after_the_work(struck, response))
+        late = struck.seconds(Fault.DELAY_AFTER)
+        parts.faults.count(struck)
         parts.log.add(
             Entry(
                 time,
@@ -95,20 +98,20 @@ class App:
                 response.status,
                 response.msg_cd,
                 counted,
+                tuple(struck.felt),
             ),
             response.is_refusal,
         )
-        response = self._headed(request, response)
-        if Fault.DROP_AFTER in struck:
-            response = response.with_cut(Cut.DROP)
-        elif Fault.HALF_BODY in struck:
-            response = response.with_cut(Cut.HALF)
+        if late > 0:
+            parts.clock.sleep(late)
         parts.network.cross()
-        return response
+        return sent
 
     def _judge(self, request: Request, struck: Struck) -> tuple[Response, bool]:
         """The answer, and whether the call took room at the gate."""
-        counted = False
+        early, counted = before_the_work(struck), False
+        if early is not None:
+            return early, counted
         try:
             if request.path in self._oauth_calls:
                 return self._answer_oauth(request, struck), counted
@@ -121,14 +124,14 @@ class App:
             return refusal.response(), counted
 
     def _answer_oauth(self, request: Request, struck: Struck) -> Response:
-        if Fault.RATE_LIMIT in struck:
+        if struck.by(Fault.RATE_LIMIT):
             raise OAuthRefusalError(*_RATE_LIMIT)
         if request.method != "POST":
             raise RefusalError("EGW00101", "유효하지 않은 요청입니다.", status=405)
         return Response(200, encode(self._oauth_calls[request.path](request.json_object())))
 
     def _pass_gate(self, request: Request, struck: Struck) -> bool:
-        if Fault.RATE_LIMIT in struck or not self._parts.gate.admit(request.header("appkey")):
+        if struck.by(Fault.RATE_LIMIT) or not self._parts.gate.admit(request.header("appkey")):
             raise RefusalError(*_RATE_LIMIT)
         return True
 
@@ -137,8 +140,9 @@ class App:
         app_key = oauth.check_keys(request)
         if endpoint.name == _HASHKEY:
             return self._answer_hashkey(request)
-        if Fault.DEAD_TOKEN in struck or Fault.EXPIRED_TOKEN in struck:
-            oauth.kill(app_key, expired=Fault.EXPIRED_TOKEN in struck)
+        killed = struck.by_one_of((Fault.EXPIRED_TOKEN, Fault.DEAD_TOKEN))
+        if killed is not None:
+            oauth.kill(app_key, expired=killed is Fault.EXPIRED_TOKEN)
         oauth.check_token(request, app_key)
         question = self._question(endpoint, request, app_key)
         if question.endpoint.ledger:
@@ -147,11 +151,23 @@ class App:
         if route is None:
             told = f"(not simulated: {question.endpoint.name}; start with --examples)"
             raise RefusalError("OPSQ0002", f"없는 서비스 코드 입니다.{told}")
+        if Fault.UNLISTED in struck and question.endpoint.name in _LISTED:
+            return self._work_unlisted(route, question, struck)
         return route(question)
+
+    def _work_unlisted(self, route: Route, question: Question, struck: Struck) -> Response:
+        """Make an order, a change or a cancellation that the lists leave out for a while."""
+        unlisted = self._parts.faults.unlisted
+        with unlisted.held():
+            response = route(question)
+            seconds = struck.seconds(Fault.UNLISTED)
+            number = int(json.loads(response.body)["output"]["ODNO"])
+            unlisted.add(number, self._parts.clock.now() + timedelta(seconds=seconds))
+        return response
 
     def _pass_ledger_gate(self, app_key: str, struck: Struck) -> None:
         gate = self._parts.ledger_gate
-        if Fault.LEDGER_LIMIT in struck or (gate is not None and not gate.admit(app_key)):
+        if struck.by(Fault.LEDGER_LIMIT) or (gate is not None and not gate.admit(app_key)):
             raise RefusalError(*_LEDGER_LIMIT)
 
     def _question(self, endpoint: Endpoint, request: Request, app_key: str) -> Question:
@@ -187,14 +203,3 @@ class App:
             *response.headers,
         )
         return replace(response, headers=headers)
-
-
-def _struck_before(struck: Struck) -> Response | None:
-    """The answer of a call that a fault ends before anything is done, ``None`` when none does."""
-    if Fault.DROP_BEFORE in struck:
-        return Response(0, b"", cut=Cut.DROP)
-    if Fault.RESET in struck:
-        return Response(0, b"", cut=Cut.RESET)
-    if Fault.STATUS_500 in struck:
-        return Response(500, b"")
-    return None

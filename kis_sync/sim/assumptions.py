@@ -6,9 +6,30 @@ both with EGW00101; tokenP and Approval called with bad keys more than once a se
 403; an order for 0 shares gets IGW00007; a call counts at the gate before its keys are looked at; a minute
 chart or a list of trades asked for at 000000 or without an hour (five public clients leave it blank) shows
 the newest rows, and none lies beyond the close; chk-holiday ends with the year that is asked for; a code that
-search-info does not know gets KIER2620 with rt_cd 7. After-hours, midpoint and stop orders, NXT's own hours,
-paper's slow lists and orders abroad are not simulated. An API answered by its documented example
-(``--examples``) has one page, and live's codes on paper too.
+search-info does not know gets KIER2620 with rt_cd 7. Paper's slow lists (but for the fault ``unlisted``) and
+orders abroad are not simulated. An API answered by its documented example (``--examples``) has one page, and
+live's codes on paper too.
+
+Of matching (``trading/pit.py`` has the model): an order joins its queue behind the shares shown at its price,
+and behind none where no level is shown; a trade beyond its price fills it as far as its volume goes; orders
+of ours match each other, those of one account too (nobody documents that KIS prevents it); they show in no
+quote. A part that is cancelled or changed away leaves the rest in its place; a change is a new order at the
+end of its queue. Best, first and midpoint orders (03, 04, 15, 16, 21, 23, 24) take their price once, when
+they come in; a midpoint is rounded by half a won to the order's favour and is taken in continuous trading on
+KRX and in NXT's main session only. A stop order (22) wakes at the first trade after its entry that is at or
+above CNDT_PRIC for a buy, at or below for a sell, and comes in then; without CNDT_PRIC it gets IGW00007, and
+a trigger off the ticks or beyond the limits is refused as a price is. A conditional limit (02) takes any
+price in the closing auction, so its buy is set aside at the upper limit, as are all buys without a price.
+
+Of hours: 05 is refused with APBK0506 at another price than the previous close; 05 and 06 meet orders of ours
+and, once, as many shares as the best level of the last book shows; 07 may have any price within the day's
+limits; KRX's after market takes ETFs too. NXT and KRX each have such a book, the tape stands for both, all
+listings trade on NXT. In NXT's pre-market orders meet the book of the last close, in its after market and in
+KRX's that of the day's, and there are no trades: what rests, rests. The pre-market refuses orders at market
+(APBK0918 with its own text), midpoint and stop orders, the after market all but 00, 03 and 04: at market with
+APBK1943, others with APBK3013. SOR is KRX from 08:30 to 15:30 and NXT otherwise. Changes and cancellations
+are taken while a session of the order's exchange runs. An order found there but filled or cancelled gets
+APBK0927, one of another exchange APBK0344.
 
 Quotations: inquire-time-itemconclusion and inquire-investor have 30 rows, the rows of the former have their
 price as stck_pbpr, as documented, and as stck_prpr, which five public clients read, and today's investors are
@@ -34,7 +55,7 @@ product 29, 03 and 08 order no stocks; psbl-sell and period-rights answer under 
 give their output.
 
 Of reserved orders: they are sent 40 minutes before the open (a real one was sent at 08:21); price, cash and
-shares are looked at then, and 05 is refused then; what is refused is listed as rejected; an amendment keeps
+shares are looked at then; what is refused is listed as rejected; an amendment keeps
 the number; a cancellation is refused only around midnight; an end that does not fit gets OPSQ2001; a range of
 days means the day of sending or of receipt; the words for refused and cancelled; no limit of 1,000.
 
@@ -97,6 +118,13 @@ class Assumptions:
     cancel_market_rest: bool = True
     """Whether the part of a market order that the book cannot fill is cancelled. Off: it rests, and fills
     at the next prices. KRX lets it rest at the last price; how KIS's paper venue does it is unknown."""
+
+    nxt_orders_carry_over: bool = False
+    """Whether what a session of NXT leaves open goes on to its next session of the day."""
+
+    krx_after_market_kinds: tuple[str, ...] = ("41", "44")
+    """The ORD_DVSN that KRX's after market takes, all as limit orders: one report says that it needs 41 or 44
+    and refuses 00 and 01; KIS's documents do not know it yet."""
 
     commission_percent: str = "0.0142"
     """Commission in percent of the traded amount; figures from 0.0042 to 0.0142 were measured."""

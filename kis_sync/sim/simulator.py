@@ -187,7 +187,7 @@ class Simulator:
             **Means(*world).routes,
             **Profits(*world).routes,
             **OrderDesk(*world).routes,
-            **Executions(*world).routes,
+            **Executions(*world, unlisted=self.faults.unlisted).routes,
             **ReservedOrders(*world).routes,
         }
 
@@ -254,6 +254,6 @@ class Simulator:
         self.gate.reset()
         if self._parts.ledger_gate is not None:
             self._parts.ledger_gate.reset()
-        self.faults.clear()
+        self.faults.reset()
         self.log.clear()
         self.errors.clear()

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
 
+from kis_sync import catalog
 from kis_sync.clock import ManualClock
 from kis_sync.errors import InvalidRequestError
 from kis_sync.sim import Fault, Simulator
 from kis_sync.sim.faults import Faults
 from tests.sim.visitor import Visitor
 
+ORDER = "domestic_stock.order_cash"
+TIMEOUTS = {
+    "EGW00301": "연결 시간이 초과되었습니다. 직전 거래를 반드시 확인하세요.",
+    "EGW00302": "거래시간이 초과되었습니다. 직전 거래를 반드시 확인하세요.",
+}
 PRICE = "/uapi/domestic-stock/v1/quotations/inquire-price"
 
 
@@ -30,7 +38,15 @@ def refusal(response: requests.Response) -> tuple[int, Any]:
     return response.status_code, response.json()["msg_cd"]
 
 
-@pytest.mark.parametrize("fault", [Fault.DROP_BEFORE, Fault.RESET, Fault.DROP_AFTER])
+def market_buy(visitor: Visitor) -> requests.Response:
+    return visitor.order("buy", "005930", 1, kind="01")
+
+
+def listed(visitor: Visitor) -> int:
+    return len(visitor.history().json()["output1"])
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_BEFORE, Fault.RESET, Fault.DROP_AFTER, Fault.RESET_AFTER])
 def test_an_order_that_breaks_off_may_or_may_not_have_run(visitor: Visitor, fault: Fault) -> None:
     token = visitor.token
     visitor.sim.faults.next("domestic_stock.order_cash", fault)
@@ -38,7 +54,7 @@ def test_an_order_that_breaks_off_may_or_may_not_have_run(visitor: Visitor, faul
         visitor.order("buy", "005930", 1, kind="01")
     assert visitor.token == token
     ran = len(visitor.history().json()["output1"])
-    assert ran == (1 if fault is Fault.DROP_AFTER else 0)
+    assert ran == (1 if fault in (Fault.DROP_AFTER, Fault.RESET_AFTER) else 0)
     assert visitor.order("buy", "005930", 1, kind="01").json()["rt_cd"] == "0"
 
 
@@ -54,6 +70,75 @@ def test_status_500_with_an_empty_body_does_nothing(visitor: Visitor) -> None:
     response = visitor.order("buy", "005930", 1, kind="01")
     assert (response.status_code, response.content) == (500, b"")
     assert visitor.history().json()["output1"] == []
+
+
+def test_status_500_may_come_after_the_work(visitor: Visitor) -> None:
+    visitor.sim.faults.next(ORDER, "status_500_after")
+    response = market_buy(visitor)
+    assert (response.status_code, response.content) == (500, b"")
+    assert listed(visitor) == 1
+
+
+@pytest.mark.parametrize("code", ["EGW00301", "EGW00302"])
+@pytest.mark.parametrize(("ending", "ran"), [("", 0), ("_after", 1)])
+def test_a_gateway_time_out_tells_nothing_of_the_order(
+    visitor: Visitor, code: str, ending: str, ran: int
+) -> None:
+    visitor.sim.faults.next(ORDER, code + ending)
+    assert refused_body(market_buy(visitor)) == {"rt_cd": "1", "msg_cd": code, "msg1": TIMEOUTS[code]}
+    assert listed(visitor) == ran
+
+
+def test_garbage_comes_after_the_work(visitor: Visitor) -> None:
+    visitor.sim.faults.next(ORDER, "garbage")
+    response = market_buy(visitor)
+    assert response.status_code == 200
+    with pytest.raises(UnicodeDecodeError):
+        response.content.decode()
+    with pytest.raises(requests.JSONDecodeError):
+        response.json()
+    assert listed(visitor) == 1
+
+
+def on_the_wire(visitor: Visitor, fault: str) -> tuple[bytes, bool]:
+    """What a market buy is answered with byte by byte, and whether the connection was reset."""
+    sim = visitor.sim
+    url = f"{sim.base_url}{catalog.endpoint(ORDER).path}"
+    fields = visitor.account | {"PDNO": "005930", "ORD_DVSN": "01", "ORD_QTY": "1", "ORD_UNPR": "0"}
+    request = requests.Request("POST", url, json=fields, headers=visitor.headers("TTTC0012U")).prepare()
+    head = [
+        f"POST {request.path_url} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
+    assert isinstance(request.body, bytes)
+    sim.faults.next(ORDER, fault)
+    host, port = sim.base_url.removeprefix("http://").split(":")
+    answered = b""
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall("\r\n".join([*head, "Connection: close", "", ""]).encode() + request.body)
+        try:
+            while chunk := connection.recv(65536):
+                answered += chunk
+        except ConnectionResetError:
+            return answered, True
+    return answered, False
+
+
+def test_what_stands_on_the_wire_after_an_order_has_run() -> None:
+    with Simulator(limit=10_000) as sim:
+        visitor = Visitor(sim, sim.base_url)
+        assert on_the_wire(visitor, "drop_after") == (b"", False)
+        assert on_the_wire(visitor, "reset_after") == (b"", True)
+        head, _, body = on_the_wire(visitor, "half_body")[0].partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert 0 < len(body) == length // 2
+        head, _, body = on_the_wire(visitor, "status_500_after")[0].partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 500 ")
+        assert body == b""
+        assert len(on_the_wire(visitor, "garbage")[0].partition(b"\r\n\r\n")[2]) > 10
+        assert listed(visitor) == 5
+    assert list(sim.errors) == []
 
 
 @pytest.mark.parametrize(
@@ -111,20 +196,38 @@ def test_token_issues_can_fail_too(visitor: Visitor) -> None:
     assert visitor.issue().status_code == 200
 
 
+class Slept(ManualClock):
+    """A clock that moves on by what it is asked to sleep, and keeps what was seen before each sleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[tuple[float, int]] = []
+        self.look: Callable[[], int] = lambda: 0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append((seconds, self.look()))
+        self.advance(seconds)
+
+
 def test_a_delay_passes_on_the_simulator_s_clock() -> None:
-    class Slept(ManualClock):
-        total = 0.0
-
-        def sleep(self, seconds: float) -> None:
-            self.total += seconds
-            self.advance(seconds)
-
     clock = Slept()
     visitor = Visitor(Simulator(clock=clock))
     visitor.token  # noqa: B018
     visitor.sim.faults.next("domestic_stock.inquire_price", "delay", 2, seconds=2.5)
     assert [visitor.price().status_code for _ in range(3)] == [200] * 3
-    assert clock.total == 5.0
+    assert clock.slept == [(2.5, 0)] * 2
+
+
+@pytest.mark.parametrize(("fault", "ran"), [("delay", 0), ("delay_after", 1)])
+def test_an_order_is_delayed_before_or_after_it_runs(fault: str, ran: int) -> None:
+    clock = Slept()
+    sim = Simulator(clock=clock, limit=10_000)
+    visitor = Visitor(sim)
+    account = sim.brokerage.account(sim.app_key, *sim.account_no.split("-"))
+    clock.look = lambda: len(sim.brokerage.orders_of(account))
+    sim.faults.next(ORDER, fault, seconds=30)
+    assert market_buy(visitor).json()["rt_cd"] == "0"
+    assert clock.slept == [(30, ran)]
 
 
 def test_faults_strike_the_named_api_so_many_times() -> None:
@@ -158,5 +261,10 @@ def test_unknown_faults_and_apis_are_refused() -> None:
         faults.next(PRICE, "explode")
     with pytest.raises(ValueError, match="at least 1"):
         faults.next(PRICE, "delay", 0)
+    with pytest.raises(ValueError, match="how many seconds"):
+        faults.next(ORDER, "unlisted")
+    for seconds in (-1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="seconds"):
+            faults.next(ORDER, "delay", seconds=seconds)
     with pytest.raises(InvalidRequestError, match="inquire_prize"):
         faults.next("inquire_prize", "delay")

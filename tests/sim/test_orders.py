@@ -73,27 +73,6 @@ def test_a_limit_order_gets_the_better_price() -> None:
     assert desk.cash == 100_000_000 - 5 * best - int(5 * best * 142 / 1_000_000)
 
 
-@pytest.mark.parametrize("side", ["buy", "sell"])
-def test_a_resting_order_fills_at_its_price_at_the_first_trade_beyond_it(side: str) -> None:
-    desk = Desk(cash=10_000_000_000)
-    desk.placed("buy", 100, kind="01")
-    inside = desk.book.bids[0].price if side == "buy" else desk.book.asks[0].price
-    limit = next_tick(inside, -1 if side == "buy" else 1)
-    number = desk.placed(side, 7, limit)
-    assert desk.row(number)["tot_ccld_qty"] == "0"
-    trades = desk.sim.market.trades(SAMSUNG, MORNING.replace(hour=15, minute=30), 200_000)
-    crossing = next(
-        trade
-        for trade in reversed(trades)
-        if trade.at > MORNING and (trade.price < limit if side == "buy" else trade.price > limit)
-    )
-    desk.clock.advance((crossing.at - MORNING).total_seconds() - 0.001)
-    assert desk.row(number)["rmn_qty"] == "7"
-    desk.clock.advance(0.001)
-    assert desk.row(number)["rmn_qty"] == "0"
-    assert desk.row(number)["avg_prvs"] == str(limit)
-
-
 def test_how_often_one_looks_changes_nothing() -> None:
     ends = []
     for looks in (1, 37):
@@ -213,7 +192,7 @@ REFUSED = {
     "price 0": ({"ORD_UNPR": "0", "ORD_DVSN": "00"}, "APBK0406", "40270000"),
     "too little cash": ({"ORD_QTY": "100000"}, "APBK0952", "40250000"),
     "unknown kind": ({"ORD_DVSN": "99"}, "APBK0963", "90000000"),
-    "stop": ({"ORD_DVSN": "22"}, "APBK0963", "90000000"),
+    "stop": ({"ORD_DVSN": "22", "CNDT_PRIC": "9000000", "ORD_UNPR": "230000"}, "APBK0406", "90000000"),
     "off hours kind": ({"ORD_DVSN": "06"}, "APBK0918", "90000000"),
     "nxt market order": ({"EXCG_ID_DVSN_CD": "NXT"}, "APBK0963", "90000000"),
 }

@@ -248,11 +248,11 @@ def test_the_default_balance_reaches_over_all_countries(kis: Any) -> None:
 
 def test_what_can_be_bought_by_kind_of_order(kis: Any) -> None:
     stock = kis.stock(SAMSUNG)
-    price = stock.quote().low_limit
-    for kind in (None, "condition"):
+    price, upper = stock.quote().low_limit, stock.quote().high_limit
+    for kind, at in ((None, price), ("condition", upper)):  # a conditional limit may end at any price
         amount = stock.orderable_amount(price=price, condition=kind)
-        assert (amount.amount, amount.unit_price) == (100_000_000, price)
-        assert amount.quantity == 100_000_000 / price // Decimal("1.000142")
+        assert (amount.amount, amount.unit_price) == (100_000_000, at)
+        assert amount.quantity == 100_000_000 / at // Decimal("1.000142")
     if not kis.virtual:
         for execution in ("IOC", "FOK"):
             assert stock.orderable_amount(price=price, execution=execution).amount == 100_000_000

@@ -284,7 +284,7 @@ def test_what_the_market_does_not_take_is_listed_as_refused() -> None:
     night.reserved("sell", quantity=1)
     night.reserved(quantity=1, price=night.quote.price + 1, kind="00")
     night.reserved(quantity=1, price=10_000_000, kind="00")
-    night.reserved(quantity=1, kind="05")
+    night.reserved(quantity=1, price=night.quote.lower, kind="05")
     night.go_to(at(25, 9, 30))
     rows = night.listed()
     assert states(rows) == [("1125", "거부", "0")] * 5
@@ -293,7 +293,7 @@ def test_what_the_market_does_not_take_is_listed_as_refused() -> None:
         "주문 가능한 수량을 초과했습니다.",
         "주식주문호가단위 오류입니다.",
         "주문가격이 상한가를 초과합니다",
-        "장운영시간이 아닙니다.(주문불가)",
+        "주식주문호가단위 오류입니다.",
     ]
     orders = night.history(INQR_DVSN="01").json()["output1"]
     assert [(order["rjct_qty"], order["rmn_qty"]) for order in orders] == [

@@ -12,12 +12,17 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kis_sync.sim.door.gate import Gate
+from kis_sync.sim.faults import Fault
 
 _KEPT = 200_000
 
 
 class Entry(NamedTuple):
-    """One request and how it was answered; ``counted`` tells whether it took room at the gate."""
+    """One request and how it was answered; ``counted`` tells whether it took room at the gate.
+
+    ``faults`` are those on demand that struck it. ``status`` and ``msg_cd`` say what came of the request
+    itself: with a fault that struck after the work the caller did not get to know it.
+    """
 
     time: datetime
     arrival: float
@@ -28,6 +33,7 @@ class Entry(NamedTuple):
     status: int
     msg_cd: str
     counted: bool
+    faults: tuple[Fault, ...] = ()
 
 
 def masked(app_key: str) -> str:

@@ -156,6 +156,10 @@ class Market:
         happened = tape.count(at if until is None else min(at, until))
         return [tape.trade(n) for n in range(happened - 1, max(-1, happened - 1 - count), -1)]
 
+    def tape(self, code: str, day: date) -> Tape:
+        """All trades of a trading day, in columns: those still to come too."""
+        return self._tape(code, day)
+
     def minute_bars(self, code: str, at: datetime) -> list[MinuteBar]:
         """The session's one-minute bars up to and including the running one, oldest first.
 

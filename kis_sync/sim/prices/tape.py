@@ -75,6 +75,10 @@ class Tape:
         """When trade ``n`` happened."""
         return self.session.open + timedelta(milliseconds=self.times[n])
 
+    def is_of_auction(self, n: int) -> bool:
+        """Whether trade ``n`` is the opening auction's or the closing auction's."""
+        return (n == 0 and self.times[n] == 0) or self.times[n] == int(self.session.seconds * 1000)
+
     def trade(self, n: int) -> Trade:
         """Trade ``n``, counted from 0."""
         total, bought = self.volumes[n], self._bought_volumes[n]

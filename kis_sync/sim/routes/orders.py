@@ -14,7 +14,13 @@ from kis_sync.sim.question import Question, body_unmappable
 from kis_sync.sim.routes.counter import Counter, order_quantity, whole_number
 from kis_sync.sim.trading.brokerage import BRANCH
 from kis_sync.sim.trading.ledger import Side
-from kis_sync.sim.trading.resting import PRICED_KINDS, RestingOrder, Ticket
+from kis_sync.sim.trading.resting import (
+    AFTER_CLOSE_KIND,
+    PRICED_KINDS,
+    STOP_KIND,
+    RestingOrder,
+    Ticket,
+)
 
 _EXCHANGES = ("KRX", "NXT", "SOR")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
@@ -48,6 +54,7 @@ class OrderDesk(Counter):
             quantity=quantity,
             price=price,
             exchange=_exchange(question),
+            trigger=_trigger(question),
         )
         order = self._brokerage.place(ticket)
         return self._accepted(order, _PAPER_TEXTS[ticket.side])
@@ -65,7 +72,13 @@ class OrderDesk(Counter):
             order = self._brokerage.cancel(account, int(number), quantity, _exchange(question))
             return self._accepted(order, _PAPER_TEXTS["cancel"])
         order = self._brokerage.change(
-            account, int(number), question.field("ORD_DVSN"), quantity, _price(question), _exchange(question)
+            account,
+            int(number),
+            question.field("ORD_DVSN"),
+            quantity,
+            _price(question),
+            _exchange(question),
+            _trigger(question),
         )
         return self._accepted(order, _PAPER_TEXTS["change"])
 
@@ -81,11 +94,23 @@ class OrderDesk(Counter):
 
 
 def _price(question: Question) -> int | None:
-    """The price of an order that has one, ``None`` for the kinds without."""
-    if question.field("ORD_DVSN") in PRICED_KINDS:
+    """The price of an order that has one, ``None`` for the kinds without; 06 must name none."""
+    kind = question.field("ORD_DVSN")
+    if kind in PRICED_KINDS:
         return whole_number(question.field("ORD_UNPR"))
-    whole_number(question.field("ORD_UNPR") or "0")
+    if whole_number(question.field("ORD_UNPR") or "0") and kind == AFTER_CLOSE_KIND:
+        raise body_unmappable()
     return None
+
+
+def _trigger(question: Question) -> int | None:
+    """The price that wakes a stop order, which must name one; ``None`` for the other kinds."""
+    if question.field("ORD_DVSN") != STOP_KIND:
+        return None
+    trigger = whole_number(question.field("CNDT_PRIC"))
+    if not trigger:
+        raise body_unmappable()
+    return trigger
 
 
 def _exchange(question: Question) -> str:

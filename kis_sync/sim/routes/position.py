@@ -23,7 +23,7 @@ class Position:
         self.quote = quote
         self.value = held.quantity * quote.price
         self._account = account
-        self._fills = [fill for fill in account.fills if fill.code == held.code]
+        self._fills = account.fills_of(held.code)
         self._today = today
 
     def is_shown(self, *, with_yesterday: bool) -> bool:

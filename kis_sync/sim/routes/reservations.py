@@ -13,9 +13,9 @@ from kis_sync.sim.formats import clock_time, day, documented, order_number
 from kis_sync.sim.question import Question, body_unmappable
 from kis_sync.sim.routes.counter import LAST, SIDE_NAMES, Counter, day_of, order_quantity, whole_number
 from kis_sync.sim.trading.ledger import Side
+from kis_sync.sim.trading.reasons import Reason
 from kis_sync.sim.trading.reservation import Reservation, Sending
 from kis_sync.sim.trading.resting import PRICED_KINDS, Ticket
-from kis_sync.sim.trading.rules import Reason
 
 _ROWS = 20
 _SIDES = {"01": Side.SELL, "02": Side.BUY}

@@ -12,24 +12,33 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from kis_sync.catalog import Mode
 from kis_sync.clock import Clock
-from kis_sync.market.hours import regular_session
 from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.door.wire import RefusalError
 from kis_sync.sim.prices.listings import ListingInfo
 from kis_sync.sim.prices.market import Market
 from kis_sync.sim.question import input_refused
+from kis_sync.sim.trading.admission import Admission
 from kis_sync.sim.trading.floor import Floor
 from kis_sync.sim.trading.ledger import Account, Fees, Side
+from kis_sync.sim.trading.reasons import Reason
 from kis_sync.sim.trading.reservation import Reservation, Reservations, Sending
-from kis_sync.sim.trading.resting import PRICED_KINDS, RestingOrder, Ticket
-from kis_sync.sim.trading.rules import Reason, Rules
+from kis_sync.sim.trading.resting import PAID_AT_PRICE_KINDS, RestingOrder, Ticket
+from kis_sync.sim.trading.rules import Rules
 
 _FIRST_NUMBER = {Mode.LIVE: 1_569_001, Mode.PAPER: 38_601}
 BRANCH = {Mode.LIVE: "06010", Mode.PAPER: "00950"}
 """The branch that KIS's answers name for an order."""
+
+
+class _Checked(NamedTuple):
+    """What the checks of an order found out: where it is admitted, and the day's upper limit in won."""
+
+    admission: Admission
+    upper: int
 
 
 class Brokerage:
@@ -62,6 +71,7 @@ class Brokerage:
             self._accounts: dict[tuple[str, str], Account] = {}
             self._owners: dict[tuple[str, str], str] = {}
             self._orders: dict[int, RestingOrder] = {}
+            self._orders_of: dict[tuple[str, str], list[RestingOrder]] = {}
             self._numbers = itertools.count(_FIRST_NUMBER[self._mode])
             self._reservations = Reservations(self.rules)
             self._floor = Floor(self._market, self.fees, self._assumptions)
@@ -94,7 +104,12 @@ class Brokerage:
     def orders_of(self, account: Account) -> list[RestingOrder]:
         """Every order of an account, cancellations too, in the order they were given."""
         with self._lock:
-            return [order for order in self._orders.values() if order.ticket.account is account]
+            return list(self._orders_of.get((account.cano, account.product), ()))
+
+    def open_orders_of(self, account: Account) -> list[RestingOrder]:
+        """The orders of an account that have open shares, in the order they were given."""
+        with self._lock:
+            return [self._orders[number] for number in sorted(account.holding_for)]
 
     def reservations_of(self, account: Account) -> list[Reservation]:
         """Every reserved order of an account, cancelled ones too, in the order they were given."""
@@ -107,30 +122,39 @@ class Brokerage:
         """Accept an order, and fill at once what the book can; raises the refusal otherwise."""
         with self.present() as now:
             self.rules.check_product(ticket.account.product)
-            self._check(ticket, now)
-            self._check_means(ticket, now, ticket.account.orderable, ticket.account.sellable(ticket.code))
-            return self._accept(ticket, now)
+            checked = self._check(ticket, now)
+            self._check_means(ticket, checked, ticket.account.orderable, ticket.account.sellable(ticket.code))
+            return self._accept(ticket, checked, now)
 
     def change(
-        self, account: Account, number: int, kind: str, quantity: int | None, price: int | None, exchange: str
+        self,
+        account: Account,
+        number: int,
+        kind: str,
+        quantity: int | None,
+        price: int | None,
+        exchange: str,
+        trigger: int | None = None,
     ) -> RestingOrder:
         """Move ``quantity`` open shares (``None``: all) of an order to a new order; raises the refusal."""
         with self.present() as now:
-            self.rules.check_hours(now)
+            self.rules.check_open(exchange, now)
             original = self._changeable(account, number, quantity, exchange)
             moved = original.remaining if quantity is None else quantity
-            ticket = replace(original.ticket, kind=kind, quantity=moved, price=price)
-            self._check(ticket, now)
+            ticket = replace(original.ticket, kind=kind, quantity=moved, price=price, trigger=trigger)
+            checked = self._check(ticket, now)
             floor, left = self._floor, original.remaining
             freed = floor.aside(original, left) - floor.aside(original, left - moved)
-            self._check_means(ticket, now, account.orderable + freed, account.sellable(ticket.code) + moved)
+            self._check_means(
+                ticket, checked, account.orderable + freed, account.sellable(ticket.code) + moved
+            )
             floor.withdraw(original, moved)
-            return self._accept(ticket, now, original=number)
+            return self._accept(ticket, checked, now, original=number)
 
     def cancel(self, account: Account, number: int, quantity: int | None, exchange: str) -> RestingOrder:
         """Cancel ``quantity`` open shares (``None``: all) of an order; the record of the cancellation."""
         with self.present() as now:
-            self.rules.check_hours(now)
+            self.rules.check_open(exchange, now)
             original = self._changeable(account, number, quantity, exchange)
             gone = original.remaining if quantity is None else quantity
             self._floor.withdraw(original, gone)
@@ -140,18 +164,19 @@ class Brokerage:
                 replace(original.ticket, quantity=gone),
                 now,
                 original.limit,
-                now,
-                upper=original.upper,
+                original.upper,
+                lapses_at=now,
+                venue=original.venue,
                 original=number,
                 is_cancellation=True,
                 cancelled=gone,
             )
-            self._orders[record.number] = record
+            self._keep(record)
             return record
 
     def reserve_price(self, code: str, kind: str, price: int | None, now: datetime) -> int:
-        """At what price a buy is reserved: its own, or the upper limit when it has none."""
-        if kind in PRICED_KINDS and price is not None:
+        """At what price a buy is reserved: its own, or the upper limit when it may cost that."""
+        if kind in PAID_AT_PRICE_KINDS and price is not None:
             return price
         return self._market.quote(code, now).upper
 
@@ -188,10 +213,10 @@ class Brokerage:
         for reservation in list(self._reservations.due(due.date())):
             ticket = replace(reservation.ticket, quantity=reservation.remaining)
             try:
-                self._check(ticket, due, is_sent=True)
+                checked = self._check(ticket, due, is_sent=True)
                 account = ticket.account
-                self._check_means(ticket, due, account.orderable, account.sellable(ticket.code))
-                sending = Sending(self._accept(ticket, due, reserved_until=reservation.end))
+                self._check_means(ticket, checked, account.orderable, account.sellable(ticket.code))
+                sending = Sending(self._accept(ticket, checked, due, reserved_until=reservation.end))
             except RefusalError as refusal:
                 rejected = self._note_rejected(ticket, due, reservation.end)
                 sending = Sending(rejected, refusal.msg1.strip())
@@ -204,33 +229,32 @@ class Brokerage:
             ticket,
             at,
             ticket.price,
-            at,
             upper=0,
+            lapses_at=at,
             rejected=ticket.quantity,
             reserved_until=end,
         )
-        self._orders[order.number] = order
+        self._keep(order)
         return order
 
     # -- checks ------------------------------------------------------------------------------------
 
-    def _check(self, ticket: Ticket, now: datetime, *, is_sent: bool = False) -> None:
+    def _check(self, ticket: Ticket, now: datetime, *, is_sent: bool = False) -> _Checked:
         listing = self.tradable(ticket.code)
-        self.rules.check_kind(ticket.kind, ticket.exchange)
-        if not is_sent:
-            self.rules.check_hours(now)
+        admission = self.rules.admit(ticket, now, is_sent=is_sent)
         if listing.halted:
             raise self.rules.refusal(Reason.HALTED)
-        if ticket.kind in PRICED_KINDS:
-            self.rules.check_price(ticket.price or 0, self._market.quote(ticket.code, now), listing)
+        quote = self._market.quote(ticket.code, now)
+        self.rules.check_prices(ticket, quote, listing)
+        return _Checked(admission, quote.upper)
 
-    def _check_means(self, ticket: Ticket, now: datetime, cash: int, shares: int) -> None:
+    def _check_means(self, ticket: Ticket, checked: _Checked, cash: int, shares: int) -> None:
         if ticket.side is Side.SELL:
             if ticket.quantity > shares:
                 raise self.rules.refusal(Reason.SHARES)
             return
-        price = self.reserve_price(ticket.code, ticket.kind, ticket.price, now)
-        if self.fees.purchase(ticket.quantity, price) > cash:
+        own = ticket.price if ticket.kind in PAID_AT_PRICE_KINDS else None
+        if self.fees.purchase(ticket.quantity, checked.upper if own is None else own) > cash:
             raise self.rules.refusal(Reason.CASH)
 
     def _changeable(self, account: Account, number: int, quantity: int | None, exchange: str) -> RestingOrder:
@@ -242,19 +266,32 @@ class Brokerage:
         return order
 
     def _accept(
-        self, ticket: Ticket, now: datetime, original: int = 0, reserved_until: date | None = None
+        self,
+        ticket: Ticket,
+        checked: _Checked,
+        now: datetime,
+        original: int = 0,
+        reserved_until: date | None = None,
     ) -> RestingOrder:
+        admission = checked.admission
         order = RestingOrder(
             number=next(self._numbers),
             ticket=ticket,
             placed_at=now,
-            limit=self._floor.limit_of(ticket, now),
-            checked=now,
-            upper=self._market.quote(ticket.code, now).upper,
+            limit=self._floor.limit_of(ticket, admission, now),
+            upper=checked.upper,
+            lapses_at=admission.lapses_at,
+            venue=admission.venue,
+            session=admission.session,
+            joins_at=admission.joins_at,
             original=original,
-            waits_for_open=now < regular_session(now.date()).open,
             reserved_until=reserved_until,
         )
-        self._orders[order.number] = order
+        self._keep(order)
         self._floor.enter(order)
         return order
+
+    def _keep(self, order: RestingOrder) -> None:
+        account = order.ticket.account
+        self._orders[order.number] = order
+        self._orders_of.setdefault((account.cano, account.product), []).append(order)

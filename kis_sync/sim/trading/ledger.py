@@ -7,6 +7,7 @@ sum is ever negative. This room changes when money or shares are booked in anoth
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -124,30 +125,42 @@ class Account:
     realised: int = 0
     _reserved: dict[int, int] = field(default_factory=dict)
     _locked: dict[int, tuple[str, int]] = field(default_factory=dict)
+    _all_reserved: int = 0
+    _all_locked: Counter[str] = field(default_factory=Counter)
+    _by_day: dict[date, list[Fill]] = field(default_factory=dict)
+    _by_code: dict[str, list[Fill]] = field(default_factory=dict)
 
     @property
     def orderable(self) -> int:
         """Cash that no order has reserved, won."""
-        return self.cash - sum(self._reserved.values())
+        return self.cash - self._all_reserved
 
     def sellable(self, code: str) -> int:
         """Shares of a code that no order has locked."""
         held = self.holdings.get(code)
-        locked = sum(quantity for each, quantity in self._locked.values() if each == code)
-        return (held.quantity if held else 0) - locked
+        return (held.quantity if held else 0) - self._all_locked[code]
+
+    @property
+    def holding_for(self) -> set[int]:
+        """The numbers of the orders that have cash or shares set aside: those that are open."""
+        return self._reserved.keys() | self._locked.keys()
 
     def reserve_cash(self, order_number: int, amount: int) -> None:
         """Set aside so much cash for a resting buy, instead of what was set aside for it before."""
+        self._all_reserved += amount - self._reserved.get(order_number, 0)
         self._reserved[order_number] = amount
 
     def lock_shares(self, order_number: int, code: str, quantity: int) -> None:
-        """Set aside so many shares for a resting sell."""
+        """Set aside so many shares for a resting sell, instead of what was set aside for it before."""
+        self._all_locked[code] += quantity - self._locked.get(order_number, (code, 0))[1]
         self._locked[order_number] = (code, quantity)
 
     def release(self, order_number: int) -> None:
         """Nothing is set aside for that order any more."""
-        self._reserved.pop(order_number, None)
-        self._locked.pop(order_number, None)
+        self._all_reserved -= self._reserved.pop(order_number, 0)
+        if order_number in self._locked:
+            code, quantity = self._locked.pop(order_number)
+            self._all_locked[code] -= quantity
 
     def book(self, fill: Fill) -> None:
         """Move cash and shares; fills must come in the order of their times."""
@@ -165,10 +178,13 @@ class Account:
             fill = fill._replace(cost=cost, buy_fee=fee)
         self.cash += fill.cash_effect
         self.fills.append(fill)
+        self._by_day.setdefault(fill.at.date(), []).append(fill)
+        self._by_code.setdefault(fill.code, []).append(fill)
 
     def deposit(self, on: date) -> int:
         """The deposit as settled on a date: later settlements are not in it, won."""
-        return self.cash - sum(fill.cash_effect for fill in self.fills if settlement_day(fill.at.date()) > on)
+        unsettled = [fills for day, fills in self._by_day.items() if settlement_day(day) > on]
+        return self.cash - sum(fill.cash_effect for fills in unsettled for fill in fills)
 
     def settled(self, on: date) -> Account:
         """The books as they were with only the trades that are settled on a date; nothing is set aside."""
@@ -181,7 +197,11 @@ class Account:
 
     def fills_on(self, day: date) -> list[Fill]:
         """The fills of one day."""
-        return [fill for fill in self.fills if fill.at.date() == day]
+        return list(self._by_day.get(day, ()))
+
+    def fills_of(self, code: str) -> list[Fill]:
+        """The fills of one code."""
+        return list(self._by_code.get(code, ()))
 
 
 def settlement_day(day: date) -> date:

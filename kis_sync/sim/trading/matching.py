@@ -1,45 +1,40 @@
-"""What an order meets in the market: the levels of the book at once, later the trades that pass its price.
+"""What the market shows to an order, at what price an order meets it, and what our orders took of it already.
 
-The model: an order that crosses takes the shown levels, best first, at their prices. What rests is filled
-whole, at its own price, by the first trade strictly beyond that price, and by an auction at the auction's
-price. There is no queue and no effect of our orders on the market, except that a level taken once is not
-there again until the book changes. This room changes when that model becomes richer.
+This room changes when an order meets the market's shown shares in another way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
-from kis_sync.market.hours import regular_session
+from kis_sync.market.hours import SessionName, previous_trading_day, regular_session
 from kis_sync.sim.prices.book import Book, Level
 from kis_sync.sim.prices.market import Market
-from kis_sync.sim.prices.tape import Trade
+from kis_sync.sim.trading.crossing import Match, reaches
 from kis_sync.sim.trading.ledger import Side
+from kis_sync.sim.trading.resting import (
+    AFTER_CLOSE_KIND,
+    BEFORE_OPEN_KIND,
+    BEST_KINDS,
+    MARKET_KINDS,
+    MIDPOINT_KINDS,
+    PRICED_KINDS,
+    RestingOrder,
+    Ticket,
+)
 
-_MINUTE = timedelta(minutes=1)
-_INSTANT = timedelta(milliseconds=1)
-_CHUNK = 64
-
-
-class Match(NamedTuple):
-    """So many shares at a price in won."""
-
-    price: int
-    quantity: int
-
-
-def reaches(side: Side, limit: int | None, price: int) -> bool:
-    """Whether an order with that limit (``None``: at market) accepts a price."""
-    if limit is None:
-        return True
-    return price <= limit if side is Side.BUY else price >= limit
+_SHOWS_YESTERDAY = (SessionName.BEFORE_OPEN, SessionName.NXT_PRE)
+_AT_A_CLOSE = (BEFORE_OPEN_KIND, AFTER_CLOSE_KIND)
 
 
-def passes(side: Side, limit: int, price: int) -> bool:
-    """Whether a trade at that price is strictly beyond an order's limit."""
-    return price < limit if side is Side.BUY else price > limit
+class Shown(NamedTuple):
+    """The levels that orders of ``side`` meet, best first, and since when they are so."""
+
+    side: Side
+    levels: Sequence[Level]
+    changed_at: datetime
 
 
 def walk(levels: Iterable[Level], side: Side, limit: int | None, quantity: int) -> Iterator[Match]:
@@ -54,69 +49,91 @@ def walk(levels: Iterable[Level], side: Side, limit: int | None, quantity: int) 
 
 
 class Taken:
-    """What our own orders took of each book, so that the same shares are not sold twice."""
+    """What our own orders took of one listing's book, so that the same shares are not sold twice."""
 
     def __init__(self) -> None:
-        self._taken: dict[tuple[str, Side], tuple[datetime, dict[int, int]]] = {}
+        self._taken: dict[Side, tuple[datetime, dict[int, int]]] = {}
 
-    def left(self, code: str, side: Side, book: Book) -> Sequence[Level]:
-        """The levels that an order of ``side`` meets now."""
-        levels = book.asks if side is Side.BUY else book.bids
-        changed_at, gone = self._taken.get((code, side), (book.changed_at, {}))
-        if changed_at != book.changed_at:
-            return levels
-        return [Level(price, max(0, size - gone.get(price, 0))) for price, size in levels]
+    def left(self, shown: Shown) -> Sequence[Level]:
+        """The levels without what was taken since they changed."""
+        changed_at, gone = self._taken.get(shown.side, (shown.changed_at, {}))
+        if changed_at != shown.changed_at or not gone:
+            return shown.levels
+        return [Level(price, max(0, size - gone.get(price, 0))) for price, size in shown.levels]
 
-    def take(self, code: str, side: Side, book: Book, match: Match) -> None:
+    def take(self, shown: Shown, match: Match) -> None:
         """Note that shares of a level are gone."""
-        changed_at, gone = self._taken.get((code, side), (book.changed_at, {}))
-        if changed_at != book.changed_at:
+        changed_at, gone = self._taken.get(shown.side, (shown.changed_at, {}))
+        if changed_at != shown.changed_at:
             gone = {}
         gone[match.price] = gone.get(match.price, 0) + match.quantity
-        self._taken[code, side] = (book.changed_at, gone)
+        self._taken[shown.side] = (shown.changed_at, gone)
 
 
-def auction_trade(market: Market, code: str, at: datetime) -> Trade | None:
-    """The trade of an auction that ends at that instant, if it came about."""
-    latest = market.trades(code, at, 1)
-    return latest[0] if latest and latest[0].at == at else None
+class Display:
+    """One listing's book on one day as orders meet it, in whichever session."""
+
+    def __init__(self, market: Market, code: str, day: date) -> None:
+        self._market = market
+        self._code = code
+        self._day = day
+        self.taken = Taken()
+
+    def price(self, at: datetime) -> int:
+        """The last price, won."""
+        return self._market.quote(self._code, at).price
+
+    def book(self, session: SessionName, at: datetime) -> Book:
+        """The book that is shown in a session: before the open the one that yesterday ended with."""
+        if session in _SHOWS_YESTERDAY:
+            at = regular_session(previous_trading_day(self._day)).close
+        return self._market.book(self._code, at)
+
+    def limit_of(self, ticket: Ticket, session: SessionName, at: datetime) -> int | None:
+        """The price at which an order fills or better, ``None`` for one at market."""
+        if ticket.kind in MARKET_KINDS:
+            return None
+        if ticket.kind in PRICED_KINDS:
+            return ticket.price
+        if ticket.kind == AFTER_CLOSE_KIND:
+            return self.price(at)
+        book = self.book(session, at)
+        if ticket.kind in MIDPOINT_KINDS:
+            return _middle(book, ticket.side) or self.price(at)
+        takes_asks = (ticket.side is Side.BUY) == (ticket.kind in BEST_KINDS)
+        own = book.bids if takes_asks else book.asks
+        levels = (book.asks if takes_asks else book.bids) or own
+        return levels[0].price if levels else self.price(at)
+
+    def meets(self, order: RestingOrder, book: Book) -> Shown:
+        """What others have for an order: the levels, or something at the one price that its kind allows."""
+        side, kind = order.ticket.side, order.ticket.kind
+        levels = book.asks if side is Side.BUY else book.bids
+        if order.limit is not None and kind in _AT_A_CLOSE:
+            levels = tuple(Level(order.limit, level.size) for level in levels[:1])
+        elif order.limit is not None and kind in MIDPOINT_KINDS:
+            size = min(levels[0].size for levels in (book.asks, book.bids)) if book.asks and book.bids else 0
+            levels = (Level(order.limit, size),)
+        return Shown(side, levels, book.changed_at)
+
+    def waiting_at(self, order: RestingOrder, price: int, book: Book) -> int:
+        """How many shares of others are shown at the price where an order comes to rest."""
+        if order.ticket.kind in _AT_A_CLOSE:
+            return 0
+        others = opposite(order.ticket.side, book)
+        return sum(level.size for level in self.taken.left(others) if level.price == price)
 
 
-class FillingTrade(NamedTuple):
-    """When a resting order is filled, and at what price in won."""
-
-    at: datetime
-    price: int
-
-
-def first_filling_trade(
-    market: Market, code: str, side: Side, limit: int | None, since: datetime, until: datetime
-) -> FillingTrade | None:
-    """What fills a resting order in ``(since, until]``, ``None`` when nothing does.
-
-    Between the auctions a trade must pass the limit; the closing auction's needs to reach it only.
-    """
-    close = regular_session(since.date()).close
-    for trade in _trades_between(market, code, side, limit, since, until):
-        if trade.at >= close:
-            if reaches(side, limit, trade.price):
-                return FillingTrade(trade.at, trade.price)
-        elif limit is not None and passes(side, limit, trade.price):
-            return FillingTrade(trade.at, limit)
-    return None
+def opposite(side: Side, book: Book) -> Shown:
+    """What the orders on the other side of ``side`` meet: the levels of its own side."""
+    if side is Side.BUY:
+        return Shown(Side.SELL, book.bids, book.changed_at)
+    return Shown(Side.BUY, book.asks, book.changed_at)
 
 
-def _trades_between(
-    market: Market, code: str, side: Side, limit: int | None, since: datetime, until: datetime
-) -> Iterator[Trade]:
-    """Trades in ``(since, until]``, oldest first, without the minutes that stayed short of the limit."""
-    for bar in market.minute_bars(code, until):
-        best = bar.low if side is Side.BUY else bar.high
-        if bar.start + _MINUTE <= since or not reaches(side, limit, best):
-            continue
-        end, count = min(until, bar.start + _MINUTE - _INSTANT), _CHUNK
-        latest = market.trades(code, end, count)
-        while len(latest) == count and latest[-1].at > max(since, bar.start):
-            count *= 4
-            latest = market.trades(code, end, count)
-        yield from (trade for trade in reversed(latest) if trade.at > since and trade.at >= bar.start)
+def _middle(book: Book, side: Side) -> int | None:
+    """The middle of the best prices in whole won, half a won to the order's favour."""
+    if not (book.asks and book.bids):
+        return None
+    both = book.asks[0].price + book.bids[0].price
+    return both // 2 if side is Side.BUY else -(-both // 2)

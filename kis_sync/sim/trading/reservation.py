@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from kis_sync.sim.question import input_refused
 from kis_sync.sim.trading.ledger import Account, next_trading_day
+from kis_sync.sim.trading.reasons import Reason
 from kis_sync.sim.trading.reserving_hours import first_day, is_initialising, is_possible_end, sending_time
 from kis_sync.sim.trading.resting import RestingOrder, Ticket
-from kis_sync.sim.trading.rules import Reason, Rules
+from kis_sync.sim.trading.rules import Rules
 
 _FIRST_NUMBER = 39_601
 
