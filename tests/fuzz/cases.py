@@ -10,19 +10,21 @@ import logging
 import random
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from kis_sync import KISError, Settings
-from kis_sync.caller import Caller
 from kis_sync.connections import Connections
 from kis_sync.errors import InvalidRequestError
+from kis_sync.orders.trading import Cancellations
 from tests.fuzz import judging
 from tests.fuzz.answer_mutations import Draft, generic, mutated
+from tests.fuzz.client import Client, StepClock, client_on, settings
 from tests.fuzz.listening import Ear
 from tests.fuzz.memory import MemoryConnections
-from tests.fuzz.rig import HASH_PATH, TOKEN_PATH, Exercise, Server, StepClock, caller_on, exercises, settings
+from tests.fuzz.records import Books, put_on_record
+from tests.fuzz.rig import HASH_PATH, TOKEN_PATH, Exercise, Server, exercises, sends_order
 
 _BY_NAME = 0.15  # of the cases go to an API by its name, the others to the typed calls
 _ALL_OF_THE_TRACE = 0.02  # of the errors are printed with their whole traceback
@@ -132,32 +134,38 @@ class Runner:
         if len(self.tally.findings) < _MOST_KEPT:
             self.tally.findings.append(Finding(case.seed, case.index, case.exercise.name, what))
 
-    def _caller(self, case: Case, clock: StepClock) -> Caller:
+    def _client(self, case: Case, clock: StepClock) -> Client:
         known = settings_of(case.retries, case.exercise.target == HASH_PATH, self._base_url)
-        return caller_on(known, self._connections, has_token=case.exercise.target != TOKEN_PATH, clock=clock)
+        has_token = case.exercise.target != TOKEN_PATH
+        return client_on(known, self._connections, has_token=has_token, clock=clock)
 
     def judge(self, case: Case) -> tuple[str, list[str]]:
         """How the case ended, and its findings."""
         self._ear.listen_from(logging.DEBUG if case.index % 8 == 0 else logging.WARNING)
         self._server.set(case.exercise, case.draft)
         clock = StepClock()
-        caller = self._caller(case, clock)
-        outcome, findings = ask(case, caller, lambda: self._server.requests.count(case.exercise.target))
-        for text in self._ear.heard():
-            findings += judging.leaks("what was logged", text, case.exercise.unknown)
-        clock.sleep(_LATER)
-        findings += self._poisoned(case, caller)
+        client = self._client(case, clock)
+        try:
+            outcome, findings = ask(case, client, lambda: self._server.requests)
+            for text in self._ear.heard():
+                findings += judging.leaks("what was logged", text, case.exercise.unknown)
+            clock.sleep(_LATER)
+            findings += self._poisoned(case, client)
+        finally:
+            client.close()
         return outcome, findings
 
-    def _poisoned(self, case: Case, caller: Caller) -> Iterator[str]:
+    def _poisoned(self, case: Case, client: Client) -> Iterator[str]:
         """What is wrong with the same client afterwards, when all answers are good again."""
+        follow_up = case.follow_up
         try:
-            caller.now()
-            if case.follow_up is not None:
-                self._server.set(case.follow_up, None)
-                case.follow_up.operation.ask(caller)
+            client.now()
+            if follow_up is not None:
+                self._server.set(follow_up, None)
+                follow_up.operation.ask(client)
         except KISError as error:
-            yield from judging.refused_by_us(error)
+            if follow_up is None or not follow_up.operation.trades:  # the hour may be another by now
+                yield from judging.refused_by_us(error)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is told)
             yield f"after that answer the client raised {type(error).__name__}: {error}"
 
@@ -168,26 +176,58 @@ def settings_of(retries: bool, hashed: bool, base_url: str) -> Settings:
     return settings(base_url, attempts=3 if retries else 1, hashed=hashed, timeout=0.5)
 
 
-def ask(case: Case, caller: Caller, times_sent: Callable[[], int]) -> tuple[str, list[str]]:
-    """Ask for what the case asks for; how it ended, and what was wrong with it."""
+def ask(case: Case, client: Client, requests: Callable[[], Sequence[str]]) -> tuple[str, list[str]]:
+    """Ask for what the case asks for; how it ended, and what was wrong with it, and with the journal after it.
+
+    ``requests`` are the paths that were asked for so far.
+    """
     exercise = case.exercise
+    books = None
+    if exercise.operation.trades:
+        if exercise.operation.is_typed:
+            put_on_record(client)
+        books = Books(client)
+    outcome: object
     try:
-        value = exercise.operation.ask(caller)
+        outcome = exercise.operation.ask(client)
+        findings = _findings_of_value(case, outcome, requests)
     except Exception as error:  # noqa: BLE001  (every error is judged)
-        findings = list(judging.error_findings(error, exercise.unknown))
-        if exercise.is_of_the_desk and isinstance(error, InvalidRequestError):
-            findings = []  # the desk may refuse for what the quote says, and tells its numbers
-        findings += judging.refused_by_us(error) if not exercise.is_of_the_desk else ()
-        if exercise.is_order:
-            findings += judging.order_findings(error, times_sent(), case.draft.body)
-        if case.whole_trace:
-            findings += judging.leaks(
-                "the traceback", "".join(traceback.format_exception(error)), exercise.unknown
-            )
-        outcome = type(error).__name__
-        error.__traceback__ = None
-        return outcome, findings
-    findings = [*judging.value_findings(value), *judging.raw_findings(value)]
-    if exercise.is_order:
-        findings += judging.sent_findings(times_sent(), case.draft.body)
+        outcome = error
+        findings = _findings_of_error(case, error, requests)
+    if books is not None:
+        orders = sum(map(sends_order, requests()))
+        may_repeat = exercise.is_order and judging.may_repeat(case.draft.body)
+        by_hand = exercise.operation.is_by_hand
+        findings += books.findings(outcome, orders, may_repeat=may_repeat, by_hand=by_hand)
+    if isinstance(outcome, BaseException):
+        outcome.__traceback__ = None
+        return type(outcome).__name__, findings
     return "success", findings
+
+
+def _findings_of_error(case: Case, error: Exception, requests: Callable[[], Sequence[str]]) -> list[str]:
+    exercise = case.exercise
+    findings = list(judging.error_findings(error, exercise.unknown))
+    if exercise.is_judged_by and isinstance(error, InvalidRequestError):
+        # The desk may refuse for what it read, and tells the numbers of it.
+        findings = [each for each in findings if not each.startswith("the account number")]
+    else:
+        findings += judging.refused_by_us(error)
+    if exercise.is_order:
+        findings += judging.order_findings(error, requests().count(exercise.target), case.draft.body)
+    if case.whole_trace:
+        trace = "".join(traceback.format_exception(error))
+        findings += judging.leaks("the traceback", trace, exercise.unknown)
+    return findings
+
+
+def _findings_of_value(case: Case, value: object, requests: Callable[[], Sequence[str]]) -> list[str]:
+    findings = [*judging.value_findings(value), *judging.raw_findings(value)]
+    failed = value.failed if isinstance(value, Cancellations) else ()
+    for _, error in failed:
+        findings += judging.error_findings(error, case.exercise.unknown)
+        if case.exercise.is_order:
+            findings += judging.order_error_findings(error, case.draft.body)
+    if case.exercise.is_order and not isinstance(value, Cancellations):  # which sends several orders
+        findings += judging.sent_findings(requests().count(case.exercise.target), case.draft.body)
+    return findings

@@ -26,13 +26,14 @@ from kis_sync.errors import (
     BrokerClosedError,
     ConfigurationError,
     InvalidRequestError,
+    JournalError,
     OrderUncertainError,
     Reach,
 )
 from tests.fuzz import telltale
 
 _LONGEST = 3000  # characters of an error's text
-_NOT_NEGATIVE = frozenset({"quantity", "size", "volume", "sellable", "ask_total", "bid_total", "shares"})
+_NOT_NEGATIVE = frozenset({"quantity", "size", "volume", "sellable", "ask_total", "bid_total", "shares", "filled", "held"})
 _CERTAIN = (
     Meaning.OVER_THE_LIMIT,
     Meaning.OVER_THE_LEDGER_LIMIT,
@@ -76,7 +77,7 @@ def error_findings(error: BaseException, unknown: str = "") -> Iterator[str]:
     if not isinstance(error, KISError):
         yield f"a foreign error came out: {type(error).__name__}: {str(error)[:200]!r}"
         return
-    if isinstance(error, (ConfigurationError, BrokerClosedError)):
+    if isinstance(error, (ConfigurationError, BrokerClosedError, JournalError)):
         yield f"an answer cannot mean {type(error).__name__}: {error}"
     yield from leaks(type(error).__name__, "\n".join(texts_of(error)), unknown)
     if len(str(error)) > _LONGEST or "\n" in str(error):
@@ -96,8 +97,13 @@ def refused_by_us(error: BaseException) -> Iterator[str]:
 
 def order_findings(error: BaseException, times_sent: int, answer: bytes) -> Iterator[str]:
     """What is wrong with how an order ended, whose answer was mutated."""
-    if not isinstance(error, KISError):
-        return
+    if isinstance(error, KISError):
+        yield from order_error_findings(error, answer)
+        yield from sent_findings(times_sent, answer)
+
+
+def order_error_findings(error: KISError, answer: bytes) -> Iterator[str]:
+    """What is wrong with what an error says of an order, whose answer was mutated."""
     if not isinstance(error, OrderUncertainError):
         if error.reach is Reach.MAYBE_EXECUTED:
             yield f"an order that may have run raised {type(error).__name__}"
@@ -106,13 +112,17 @@ def order_findings(error: BaseException, times_sent: int, answer: bytes) -> Iter
             yield f"an order counts as not executed for no reason: {type(error).__name__} {error.code!r}"
     elif error.reach is not Reach.MAYBE_EXECUTED:
         yield "an uncertain order says that it is certain"
-    yield from sent_findings(times_sent, answer)
 
 
 def sent_findings(times_sent: int, answer: bytes) -> Iterator[str]:
     """An order is sent again only when the answer says by its code that it did not run."""
-    if times_sent != 1 and not any(_says(answer, code) for code in (b"EGW00201", b"EGW0012")):
+    if times_sent != 1 and not may_repeat(answer):
         yield f"the order was sent {times_sent} times"
+
+
+def may_repeat(answer: bytes) -> bool:
+    """Whether an answer says by its code that the order did not run, so that it may be sent again."""
+    return any(_says(answer, code) for code in (b"EGW00201", b"EGW0012"))
 
 
 def _says(answer: bytes, code: bytes) -> bool:

@@ -1,15 +1,16 @@
-"""What a user can ask for, found rather than listed: every typed call, and every API by its name.
+"""What a user can ask for, found rather than listed: every typed call, all of trading, every API by its name.
 
-A function of ``kis_sync.api`` whose first parameter is ``caller`` is a call; its arguments are made up from
-their names. A name that nobody knows a value for is an error, so that no new call is forgotten. This room
-changes when calls take another kind of argument.
+A function of ``kis_sync.api`` whose first parameter is ``caller`` is a call, one of ``kis_sync.orders`` whose
+first parameter is ``trader`` trades; their arguments are made up from their names. A name that nobody knows a
+value for is an error, so that no new call is forgotten. This room changes when calls take another kind of
+argument.
 """
 
 from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -18,28 +19,56 @@ from types import ModuleType
 from typing import Any
 
 import kis_sync.api
+import kis_sync.orders
 from kis_sync import catalog
-from kis_sync.api.domestic_stock.cash_order import OrderKind, Side
-from kis_sync.caller import Caller
+from kis_sync.api.domestic_stock.order_type import Limit, Side
 from kis_sync.catalog import Effect, Endpoint, Mode
-from kis_sync.orders.desk import OrderDesk
-from kis_sync.orders.request import OrderRequest
+from kis_sync.errors import OrderUncertainError
+from kis_sync.orders.trading import buy
 from tests.fuzz import telltale
+from tests.fuzz.client import Client
 
 TODAY = date(2026, 11, 24)
+OURS, LOST, AGAIN = "ours", "lost", "again"
+"""What orders of ours are called: one that rests, one that is uncertain, one that is asked for twice."""
+
 ARGUMENTS: dict[str, Any] = {
     "code": "005930",
+    "stock_code": "005930",
     "side": Side.BUY,
-    "quantity": 10,
-    "kind": OrderKind.LIMIT,
+    "order_type": "BUY",
+    "quantity": 5,
+    "kind": Limit(70_000),
     "price": 70_000,
+    "resting_price": 69_000,
+    "other_price": 69_100,
     "start": TODAY - timedelta(30),
     "end": TODAY,
-    "number": "0000000001",
     "branch": "06010",
-    "order_number": "0000000001",
+    "our_number": "0000000001",
+    "our_quantity": 2,
+    "lost_number": "0000000002",
+    "lost_quantity": 3,
+    "their_number": "0000000003",
+    "reservation": 1,
 }
-"""Arguments of typed calls by the name of their parameter."""
+"""Arguments of typed calls by the name of their parameter, and what others are made from."""
+
+
+def _variants() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """What trading is asked for otherwise than by the names of parameters, by what that is called."""
+    theirs, number = ARGUMENTS["their_number"], ARGUMENTS["reservation"]
+    return {
+        "modify_order": {"": {"order": OURS, "price": ARGUMENTS["other_price"]}, " (theirs)": {"order": theirs}},
+        "cancel_order": {"": {"order": OURS}, " (theirs)": {"order": theirs, "quantity": 1}},
+        "get_order": {"": {"order": OURS}, " (theirs)": {"order": theirs}, " (lost)": {"order": LOST}},
+        "wait_for_fill": {"": {"order": OURS, "timeout": 2.0}},
+        "recover": {"": {}, " (waits)": {"wait": True}},
+        "settle_order": {"": {"client_order_id": LOST, "number": ARGUMENTS["lost_number"]}},
+        "amend_reserved_order": {"": {"number": number}},
+        "cancel_reserved_order": {"": {"number": number}},
+    }
+
 
 _FIELDS = {
     "CANO": telltale.ACCOUNT, "ACNT_PRDT_CD": "01", "PDNO": "005930", "FID_COND_MRKT_DIV_CODE": "J",
@@ -54,11 +83,22 @@ _KEYS = ("grant_type", "appkey", "appsecret", "secretkey")  # the caller's own
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing to ask for, of a caller."""
+    """One thing to ask for, of a client; ``trades`` when it is asked of the desk."""
 
     name: str
-    ask: Callable[[Caller], object]
+    ask: Callable[[Client], object]
     is_typed: bool = True
+    trades: bool = False
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a user settles by it what nobody knows."""
+        return "settle_order" in self.name
+
+    @property
+    def is_reserving(self) -> bool:
+        """Whether it is about reserved orders, which are taken when the market is closed."""
+        return "reserv" in self.name
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -68,42 +108,58 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
         yield import_module(found.name)
 
 
-def _calls(module: ModuleType) -> Iterator[Callable[..., object]]:
+def _calls(module: ModuleType, first: str) -> Iterator[Callable[..., object]]:
+    """The functions of a module for users whose first parameter has that name."""
     for name, value in vars(module).items():
         if name.startswith("_") or not inspect.isfunction(value) or value.__module__ != module.__name__:
             continue
-        if next(iter(inspect.signature(value).parameters), "") == "caller":
+        if next(iter(inspect.signature(value).parameters), "") == first:
             yield value
 
 
-def _arguments(function: Callable[..., object]) -> dict[str, Any]:
-    """What the function must be given besides its caller."""
+def _arguments(function: Callable[..., object], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the function must be given besides its caller, and what it is given."""
+    known = {**ARGUMENTS, **(given or {})}
     _, *parameters = inspect.signature(function).parameters.values()
-    needed = [each.name for each in parameters if each.default is each.empty]
-    unknown = set(needed) - ARGUMENTS.keys()
+    needed = [each.name for each in parameters if each.default is each.empty or each.name in (given or {})]
+    unknown = set(needed) - known.keys()
     if unknown:
         raise LookupError(f"{function.__module__}.{function.__name__}: no argument for {sorted(unknown)}")
-    return {name: ARGUMENTS[name] for name in needed}
+    return {name: known[name] for name in needed}
 
 
 def typed_calls() -> Iterator[Operation]:
-    """Every function of ``kis_sync.api`` that asks for something, and the desk and the keys above them."""
+    """Every function of ``kis_sync.api`` that asks for something, all of trading, and the keys above them."""
     for module in modules(kis_sync.api):
-        for function in _calls(module):
+        for function in _calls(module, "caller"):
             if function.__module__ == "kis_sync.api.any_endpoint":
                 continue  # below, once for each API
-            arguments = _arguments(function)
-            yield Operation(function.__name__, partial(_ask, function, arguments))
-    yield Operation("desk", _place)
-    yield Operation("revoke", lambda caller: caller.revoke_access_token())
+            yield Operation(function.__name__, partial(_ask, function, _arguments(function)))
+    for module in modules(kis_sync.orders):
+        for function in _calls(module, "trader"):
+            yield from _trades(function)
+    yield Operation("trading.buy (again if uncertain)", _buy_again, trades=True)
+    yield Operation("revoke", lambda client: client.caller.revoke_access_token())
 
 
-def _place(caller: Caller) -> object:
-    return OrderDesk(caller).place(OrderRequest.checked(ARGUMENTS["code"], "BUY", 10, ARGUMENTS["price"]))
+def _trades(function: Callable[..., object]) -> Iterator[Operation]:
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+    for told, given in _variants().get(function.__name__, {"": {}}).items():
+        arguments = _arguments(function, given)
+        yield Operation(f"{name}{told}", partial(_ask, function, arguments), trades=True)
 
 
-def _ask(function: Callable[..., object], arguments: dict[str, Any], caller: Caller) -> object:
-    return function(caller, **arguments)
+def _buy_again(client: Client) -> object:
+    """As a user is told to after an uncertain order: once more under the same id, which sends nothing."""
+    arguments = _arguments(buy, {"client_order_id": AGAIN})
+    try:
+        return _ask(buy, arguments, client)
+    except OrderUncertainError:
+        return _ask(buy, arguments, client)
+
+
+def _ask(function: Callable[..., object], arguments: dict[str, Any], client: Client) -> object:
+    return function(client, **arguments)
 
 
 def calls_by_name(mode: Mode) -> Iterator[Operation]:
@@ -117,7 +173,8 @@ def calls_by_name(mode: Mode) -> Iterator[Operation]:
             continue
         if known.tr_ids and known.tr_ids.get(variants[0], (None, None))[mode is Mode.PAPER] is None:
             continue
-        yield Operation(f"call {name}", partial(_call, call, known, variants[0]), is_typed=False)
+        ask = partial(_call, call, known, variants[0])
+        yield Operation(f"call {name}", ask, is_typed=False, trades=known.effect is Effect.ORDER)
 
 
 def fields_of(known: Endpoint) -> dict[str, str]:
@@ -132,14 +189,14 @@ def fields_of(known: Endpoint) -> dict[str, str]:
 
 
 def _field(name: str) -> str | None:
-    argument = {"ORD_UNPR": "price", "ORGN_ODNO": "number", "KRX_FWDG_ORD_ORGNO": "branch"}.get(name)
+    argument = {"ORD_UNPR": "price", "ORGN_ODNO": "our_number", "KRX_FWDG_ORD_ORGNO": "branch"}.get(name)
     return str(ARGUMENTS[argument]) if argument else _FIELDS.get(name)
 
 
-def _call(call: Callable[..., Any], known: Endpoint, variant: str, caller: Caller) -> object:
+def _call(call: Callable[..., Any], known: Endpoint, variant: str, client: Client) -> object:
     has_pages = known.effect is Effect.READ and (known.cursor or known.continues)
     pages = 3 if has_pages else 1
-    answer = call(caller, known.name, variant=variant, pages=pages, **fields_of(known))
+    answer = call(client, known.name, variant=variant, pages=pages, **fields_of(known))
     for name in (None, *known.outputs):
         try:
             list(answer.rows(name))

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType, FunctionType, ModuleType
 
 import kis_sync
+from tests.fuzz.client import client_on, settings
 from tests.fuzz.memory import MemoryConnections
 from tests.fuzz.operations import modules
-from tests.fuzz.rig import TOKEN_PATH, Exercise, Server, caller_on, settings
+from tests.fuzz.records import put_on_record
+from tests.fuzz.rig import TOKEN_PATH, Exercise, Server
 
 _NOT_THE_CLIENT = ("kis_sync.sim", "kis_sync.cli", "kis_sync.testing", "kis_sync.__main__")
 _READ_FROM = ("Envelope", "Row")
@@ -62,10 +64,13 @@ def unreached(exercises: Iterable[Exercise]) -> list[str]:
     connections = MemoryConnections(known, server.script, server.shortcut)
     for each in exercises:
         server.set(each, None)
-        caller = caller_on(known, connections, has_token=each.target != TOKEN_PATH)
+        client = client_on(known, connections, has_token=each.target != TOKEN_PATH)
+        if each.operation.trades:
+            put_on_record(client)
         sys.setprofile(reached)
         try:
-            each.operation.ask(caller)
+            each.operation.ask(client)
         finally:
             sys.setprofile(None)
+            client.close()
     return sorted(left.values())

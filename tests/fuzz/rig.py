@@ -1,99 +1,40 @@
-"""The client under test, made anew for each case, and the good answers to start from.
+"""The good answers to start from, recorded from the simulator, and the server that mutates one of them.
 
-Everything is real but the socket and the time: caller, access token, buckets, transport, urllib3. This room
-changes when a caller is put together from other parts.
+This room changes when good answers come about in another way.
 """
 
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import cache
 
-from kis_sync import KISError, RetryPolicy, Settings
-from kis_sync.auth import AccessToken, TokenStore
-from kis_sync.caller import Caller
+from kis_sync import KISError
+from kis_sync.api.domestic_stock.cash_order import Receipt, cash_order_call
+from kis_sync.api.domestic_stock.order_type import Limit, Market, OrderType, Side
+from kis_sync.api.domestic_stock.price import get_price
+from kis_sync.api.domestic_stock.reserved_order import ReservedReceipt, reserve_call
 from kis_sync.catalog import Effect, Mode, find
-from kis_sync.clock import KST, ManualClock
-from kis_sync.connections import Connections
-from kis_sync.envelope import Envelope
-from kis_sync.ratelimit import TokenBucket
+from kis_sync.clock import ManualClock
+from kis_sync.market.exchanges import Exchange
 from kis_sync.sim import Simulator
 from kis_sync.sim.door.wire import Request
 from kis_sync.sim.oauth import Customer
-from kis_sync.transport import Lanes, Transport
 from tests.fuzz import telltale
 from tests.fuzz.answer_mutations import Draft, Header
+from tests.fuzz.client import START, Client, client_on, settings
 from tests.fuzz.memory import MemoryConnections, Plain
 from tests.fuzz.operations import ARGUMENTS, Operation, calls_by_name, typed_calls
+from tests.fuzz.records import put_on_record
 
-START = datetime(2026, 11, 24, 10, 30, tzinfo=KST)
 TOKEN_PATH, REVOKE_PATH, HASH_PATH = "/oauth2/tokenP", "/oauth2/revokeP", "/uapi/hashkey"
+_RIGHTS_PATH = "/uapi/domestic-stock/v1/trading/period-rights"
+_RIGHT = (
+    b'[{"rght_type_cd":"03","bass_dt":"20261110","shtn_pdno":"005930","prdt_name":"x","cblc_qty":"10",'
+    b'"tot_alct_qty":"0","last_alct_amt":"3610","sbsc_unpr":"0.0000","cash_dfrm_dt":"20261120"}]'
+)
+_UNTIL_EVENING = 5.5 * 3600  # seconds from the start until reserved orders are taken
 _REQUEST = re.compile(rb"([A-Z]+) (\S+) HTTP/1.1\r\n(.*?)\r\n\r\n(.*)", re.DOTALL)
-
-
-class StepClock:
-    """Time that moves a little whenever it is looked at, and by as much as somebody wants to wait."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-
-    def monotonic(self) -> float:
-        self._seconds += 0.0001
-        return self._seconds
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self._seconds)
-
-    def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
-        if timeout is None:
-            raise RuntimeError("a wait that nobody can end")
-        self._seconds += max(0.0, timeout)
-
-    def sleep(self, seconds: float) -> None:
-        self._seconds += max(0.0, seconds)
-
-
-def settings(
-    base_url: str = "http://127.0.0.1:1", *, attempts: int = 1, hashed: bool = True, timeout: float = 10.0
-) -> Settings:
-    """Settings whose secrets give themselves away."""
-    return Settings(
-        app_key=telltale.APP_KEY,
-        app_secret=telltale.APP_SECRET,
-        account_no=f"{telltale.ACCOUNT}-01",
-        mode=Mode.LIVE,
-        base_url=base_url,
-        allow_live_orders=True,
-        retry=RetryPolicy(attempts=attempts),
-        use_hashkey=hashed,
-        store_access_token=False,
-        proxies={},
-        read_timeout=timeout,
-        order_timeout=timeout,
-    )
-
-
-def caller_on(
-    known: Settings, connections: Connections, *, has_token: bool, clock: StepClock | None = None
-) -> Caller:
-    """A caller with nothing behind it, its access token at hand or still to be asked for."""
-    clock = StepClock() if clock is None else clock
-    lanes = Lanes(*(TokenBucket(1000, clock=clock) for _ in Lanes._fields))
-    transport = Transport(known, lanes, clock)
-    transport.connections = connections
-    access_token = AccessToken(TokenStore(None, "", ""), clock)
-    if has_token:
-        access_token.ensure(lambda: Envelope("oauth2.tokenP", _TOKEN_ANSWER))
-    return Caller(known, transport, access_token, clock)
-
-
-_TOKEN_ANSWER = {
-    "access_token": telltale.ACCESS_TOKEN,
-    "access_token_token_expired": f"{START + timedelta(days=1):%Y-%m-%d %H:%M:%S}",
-}
 
 
 @dataclass(frozen=True)
@@ -134,9 +75,9 @@ class Exercise:
         return "access token" if needs_none else ""
 
     @property
-    def is_of_the_desk(self) -> bool:
-        """Whether the mutated answer is the quote by which the desk judges an order."""
-        return self.operation.name == "desk" and self.target.endswith("/inquire-price")
+    def is_judged_by(self) -> bool:
+        """Whether the mutated answer is one by which the desk may refuse an order that was to follow."""
+        return self.operation.trades and self.operation.is_typed and not self.is_order
 
     @property
     def is_order(self) -> bool:
@@ -144,6 +85,7 @@ class Exercise:
         return sends_order(self.target)
 
 
+@cache
 def sends_order(path: str) -> bool:
     """Whether a call of that path can change an account."""
     known = find(path)
@@ -183,44 +125,80 @@ class _Recorder:
 
 @cache
 def exercises() -> tuple[tuple[Exercise, ...], tuple[Exercise, ...]]:
-    """Everything that can be fed a mutated answer: the typed calls, and the calls by name."""
-    customer = Customer(telltale.APP_KEY, telltale.APP_SECRET, f"{telltale.ACCOUNT}-01")
-    sim = Simulator(mode="live", customers=[customer], clock=ManualClock(START), limit=1e9, examples=True)
-    known = settings()
-    _place_a_resting_order(sim, known)
-    typed = [each for operation in typed_calls() for each in _recorded(sim, known, operation)]
-    by_name = [_recorded(sim, known, operation)[-1] for operation in calls_by_name(Mode.LIVE)]
+    """Everything that can be fed a mutated answer: the typed calls and trading, and the calls by name."""
+    sim = _traded()
+    typed = [each for operation in typed_calls() for each in _recorded(_sim_for(operation), operation)]
+    by_name = [_recorded(sim, operation)[-1] for operation in calls_by_name(Mode.LIVE)]
     issues = [each for each in typed if each.target == TOKEN_PATH]
     return (*(each for each in typed if each.target != TOKEN_PATH), *issues[:1]), tuple(by_name)
 
 
-def _place_a_resting_order(sim: Simulator, known: Settings) -> None:
-    """So that there is an order to change, to cancel and to find."""
-    from kis_sync.api.domestic_stock.cash_order import OrderKind, Side, cash_order
-    from kis_sync.api.domestic_stock.price import get_price
-
-    caller = caller_on(known, MemoryConnections(known, _Recorder(sim).script), has_token=False)
-    quote = get_price(caller, ARGUMENTS["code"])
-    ARGUMENTS["price"] = quote.price
-    cash_order(caller, ARGUMENTS["code"], Side.BUY, 10, OrderKind.MARKET, None)
-    rests = cash_order(caller, ARGUMENTS["code"], Side.BUY, 10, OrderKind.LIMIT, quote.lower_limit)
-    ARGUMENTS.update(number=rests.number, order_number=rests.number, branch=rests.branch)
+def _sim_for(operation: Operation) -> Simulator:
+    return _traded(evening=operation.is_reserving)
 
 
-def _recorded(sim: Simulator, known: Settings, operation: Operation) -> list[Exercise]:
+def _traded(evening: bool = False) -> Simulator:
+    """A simulator of its own, on which was traded: there are orders to change, to cancel and to find."""
+    customer = Customer(telltale.APP_KEY, telltale.APP_SECRET, f"{telltale.ACCOUNT}-01")
+    clock = ManualClock(START)
+    sim = Simulator(mode="live", customers=[customer], clock=clock, limit=1e9, examples=True)
+    known = settings()
+    client = client_on(known, MemoryConnections(known, _Recorder(sim).script), has_token=False)
+    quote = get_price(client, ARGUMENTS["code"])
+    resting = quote.price - 20 * (quote.tick or 100)
+    ARGUMENTS.update(
+        price=quote.price,
+        kind=Limit(quote.price),
+        resting_price=resting,
+        other_price=resting + (quote.tick or 100),
+    )
+    _ordered(client, Side.BUY, 30, Market())
+    _ordered(client, Side.SELL, 3, Market())
+    ours = _ordered(client, Side.BUY, ARGUMENTS["our_quantity"], Limit(resting))
+    lost = _ordered(client, Side.BUY, ARGUMENTS["lost_quantity"], Limit(resting))
+    theirs = _ordered(client, Side.BUY, 4, Limit(ARGUMENTS["other_price"]))
+    ARGUMENTS.update(
+        branch=ours.branch, our_number=ours.number, lost_number=lost.number, their_number=theirs.number
+    )
+    if evening:
+        clock.advance(_UNTIL_EVENING)
+        call = reserve_call(client.account, ARGUMENTS["code"], Side.BUY, 1, Limit(resting))
+        ARGUMENTS["reservation"] = ReservedReceipt.read(client.caller.ask(call)).number
     sim.oauth.reset()  # so that an access token can be asked for within the minute
-    recorder = _Recorder(sim)
-    caller = caller_on(known, MemoryConnections(known, recorder.script), has_token=operation.name == "revoke")
+    return sim
+
+
+def _ordered(client: Client, side: Side, quantity: int, kind: OrderType) -> Receipt:
+    call = cash_order_call(client.account, ARGUMENTS["code"], side, quantity, kind, Exchange.KRX)
+    return Receipt.read(client.caller.ask(call))
+
+
+def _recorded(sim: Simulator, operation: Operation) -> list[Exercise]:
+    sim.oauth.reset()
+    recorder, known = _Recorder(sim), settings()
+    client = client_on(known, MemoryConnections(known, recorder.script), has_token=operation.name == "revoke")
+    if operation.trades:
+        put_on_record(client)
     try:
-        operation.ask(caller)
+        operation.ask(client)
     except KISError as error:
-        if error.http_status is None and error.code is None:
+        if operation.is_typed or (error.http_status is None and error.code is None):
             raise LookupError(f"{operation.name} cannot be asked for: {error}") from error
-    if TOKEN_PATH in recorder.seeds:
-        recorder.seeds[TOKEN_PATH] = _with_our_token(recorder.seeds[TOKEN_PATH])
-    if REVOKE_PATH in recorder.seeds:  # the simulator knows another access token
-        recorder.seeds[REVOKE_PATH] = Seed(REVOKE_PATH, b"HTTP/1.1 200 x", (), b'{"code":200,"message":"ok"}')
-    return [Exercise(operation, path, recorder.seeds) for path in recorder.seeds]
+    finally:
+        client.close()
+    seeds = recorder.seeds
+    if TOKEN_PATH in seeds:
+        seeds[TOKEN_PATH] = _with_our_token(seeds[TOKEN_PATH])
+    if REVOKE_PATH in seeds:  # the simulator knows another access token
+        seeds[REVOKE_PATH] = Seed(REVOKE_PATH, b"HTTP/1.1 200 x", (), b'{"code":200,"message":"ok"}')
+    if _RIGHTS_PATH in seeds:  # the simulator has none
+        seeds[_RIGHTS_PATH] = _with_a_right(seeds[_RIGHTS_PATH])
+    return [Exercise(operation, path, seeds) for path in seeds]
+
+
+def _with_a_right(seed: Seed) -> Seed:
+    body = re.sub(rb'("output1?":)\[\]', rb"\1" + _RIGHT, seed.body)
+    return Seed(seed.path, seed.status, seed.headers, body)
 
 
 def _with_our_token(seed: Seed) -> Seed:
@@ -265,9 +243,10 @@ class Server:
         assert self.exercise is not None
         if self.draft is not None and path == self.exercise.target:
             return self.draft
-        return (self.exercise.seeds.get(path) or _token_seed()).draft()
+        return (self.exercise.seeds.get(path) or _some_seed(path)).draft()
 
 
 @cache
-def _token_seed() -> Seed:
-    return next(each.seeds[TOKEN_PATH] for each in exercises()[0] if TOKEN_PATH in each.seeds)
+def _some_seed(path: str) -> Seed:
+    """The good answer of a path that an exercise asks for only after others have gone wrong."""
+    return next(each.seeds[path] for each in exercises()[0] if path in each.seeds)
