@@ -22,9 +22,10 @@ from requests.adapters import BaseAdapter
 from kis_sync.catalog import Call, Effect
 from kis_sync.clock import Clock
 from kis_sync.connections import Connections
-from kis_sync.envelope import Envelope, concealed, opened, server_time
+from kis_sync.envelope import Envelope, concealed, opened
 from kis_sync.errors import KISError, NetworkError, RateLimitError, Reach, ServerError
 from kis_sync.ratelimit import TokenBucket
+from kis_sync.server_clock import ServerClock
 from kis_sync.settings import Settings
 from kis_sync.traffic import Traffic
 
@@ -59,7 +60,7 @@ class Transport:
         self.traffic = Traffic()
         self._closed = threading.Event()
         self._orders_share_the_ledger = False
-        self._last_date: tuple[str, float] | None = None
+        self._server_clock = ServerClock(clock)
 
     def send(self, call: Call, headers: Headers, body: bytes | None = None) -> Envelope:
         """The envelope of one exchange; raises the error that any other end of it stands for.
@@ -78,7 +79,8 @@ class Transport:
                 for slot in slots:
                     slot.unused()
                 raise
-            self.traffic.sent(self._clock.monotonic())
+            asked = self._clock.monotonic()
+            self.traffic.sent(asked)
             try:
                 answer = self._exchange(call, request)
             except BaseException as error:
@@ -89,7 +91,7 @@ class Transport:
                         slot.hold(self._timeouts(call)[1] + _GRACE)
                 raise
             try:
-                return self._opened(call, answer)
+                return self._opened(call, answer, asked)
             except KISError as error:
                 secrets = self._secrets(call, request)
                 error.conceal(lambda text: concealed(text, secrets))
@@ -105,14 +107,8 @@ class Transport:
         return [each for each in known if each]
 
     def server_offset(self) -> timedelta | None:
-        """How far the server's clock is ahead of ours, by the ``Date`` of its last answer."""
-        if self._last_date is None:
-            return None
-        date, seen = self._last_date
-        at = server_time(date)
-        if at is None:
-            return None
-        return at + timedelta(seconds=self._clock.monotonic() - seen) - self._clock.now()
+        """How far the server's clock is ahead of ours, by the ``Date`` of its answers."""
+        return self._server_clock.offset()
 
     def close(self) -> None:
         """Close the connections and wake this sender's waiters with ``BrokerClosedError``."""
@@ -131,10 +127,9 @@ class Transport:
             return [lanes.ledger, lanes.main] if self._orders_share_the_ledger else [lanes.main]
         return [lanes.slow, lanes.ledger, lanes.main] if endpoint.slow else [lanes.ledger, lanes.main]
 
-    def _opened(self, call: Call, answer: _Answer) -> Envelope:
+    def _opened(self, call: Call, answer: _Answer, asked: float) -> Envelope:
         date = answer.headers.get("Date")
-        if date:
-            self._last_date = (date, self._clock.monotonic())
+        self._server_clock.hear(date, asked, self._clock.monotonic())
         try:
             return opened(
                 call.endpoint.name,

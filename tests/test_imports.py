@@ -15,7 +15,7 @@ FLOORS: dict[str, int] = {
     "errors": 1, "clock": 1, "values": 1, "market": 1, "display": 1, "first_use": 1,
     "catalog": 2, "ratelimit": 2, "retries": 2, "traffic": 2, "order_limits": 2, "environment": 2,
     "envelope": 3, "settings": 3,
-    "connections": 4, "transport": 5,
+    "connections": 4, "server_clock": 4, "transport": 5,
     "auth": 6, "paging": 6,
     "caller": 7,
     "api": 8,

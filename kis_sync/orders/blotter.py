@@ -227,13 +227,8 @@ class Blotter:
         entry, journal = verdict.entry, self._journal
         if verdict.outcome is Outcome.FOUND and verdict.listed is not None:
             row = verdict.listed
-            journal.note(
-                entry,
-                at,
-                state=State.ACCEPTED,
-                number=row.written_number,
-                branch=row.branch,
-                reason=verdict.reason,
+            journal.close(
+                entry, State.ACCEPTED, at, number=row.written_number, branch=row.branch, reason=verdict.reason
             )
             self._note([row], day)
         elif verdict.outcome is Outcome.NOT_EXECUTED:

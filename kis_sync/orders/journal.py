@@ -158,7 +158,7 @@ class Journal(JournalLookup):
         return self._change(entry, at, report, _NOT_KEPT, Reach.MAYBE_EXECUTED)
 
     def mark_missing(self, entries: Iterable[Entry], at: datetime) -> list[Entry]:
-        """Note when complete lists were first seen to lack them; an earlier moment stays."""
+        """Note when complete lists were first seen to lack them; an earlier moment of this sending stays."""
         return self._set_missing(entries, korean(at))
 
     def clear_missing(self, entries: Iterable[Entry]) -> list[Entry]:
@@ -254,8 +254,7 @@ class Journal(JournalLookup):
         with self._file.transaction(_NOT_KEPT) as connection:
             for entry in entries:
                 before = _standing(connection, entry)
-                since = at if at is None else before.missing_since or at
-                changed.append(replace(before, missing_since=since))
+                changed.append(replace(before, missing_since=_missing_since(before, at)))
                 _save(connection, before, changed[-1], None)
         return changed
 
@@ -263,6 +262,13 @@ class Journal(JournalLookup):
 def _shut(file: JournalFile, ownership: Ownership) -> None:
     file.close()
     ownership.release()
+
+
+def _missing_since(entry: Entry, at: datetime | None) -> datetime | None:
+    earlier = entry.missing_since
+    if at is None or earlier is None or earlier < (entry.sent_at or entry.intended_at):
+        return at
+    return earlier
 
 
 def _save(connection: Connection, before: Entry, after: Entry, at: datetime | None) -> None:

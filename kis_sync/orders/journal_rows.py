@@ -1,7 +1,7 @@
 """The journal's tables, and an entry as a row of them.
 
-Times are texts in KST (ISO 8601), days their dates, prices exact texts. This room changes with the schema;
-``VERSION`` counts its versions.
+Times are texts in KST (ISO 8601), days their dates, prices exact texts; ``VERSION`` counts the schema's
+versions. This room changes when the schema does.
 """
 
 from __future__ import annotations

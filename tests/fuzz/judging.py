@@ -33,7 +33,9 @@ from kis_sync.errors import (
 from tests.fuzz import telltale
 
 _LONGEST = 3000  # characters of an error's text
-_NOT_NEGATIVE = frozenset({"quantity", "size", "volume", "sellable", "ask_total", "bid_total", "shares", "filled", "held"})
+_NOT_NEGATIVE = frozenset(
+    {"quantity", "size", "volume", "sellable", "ask_total", "bid_total", "shares", "filled", "held"}
+)
 _CERTAIN = (
     Meaning.OVER_THE_LIMIT,
     Meaning.OVER_THE_LEDGER_LIMIT,

@@ -59,7 +59,10 @@ def _variants() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """What trading is asked for otherwise than by the names of parameters, by what that is called."""
     theirs, number = ARGUMENTS["their_number"], ARGUMENTS["reservation"]
     return {
-        "modify_order": {"": {"order": OURS, "price": ARGUMENTS["other_price"]}, " (theirs)": {"order": theirs}},
+        "modify_order": {
+            "": {"order": OURS, "price": ARGUMENTS["other_price"]},
+            " (theirs)": {"order": theirs},
+        },
         "cancel_order": {"": {"order": OURS}, " (theirs)": {"order": theirs, "quantity": 1}},
         "get_order": {"": {"order": OURS}, " (theirs)": {"order": theirs}, " (lost)": {"order": LOST}},
         "wait_for_fill": {"": {"order": OURS, "timeout": 2.0}},

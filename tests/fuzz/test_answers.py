@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,11 @@ from kis_sync import KISError, ServerError
 from kis_sync.api.domestic_stock.price import Quote
 from kis_sync.envelope import Envelope
 from kis_sync.errors import Reach
+from kis_sync.orders import blotter, sending
+from kis_sync.orders.entry import Entry, State
+from kis_sync.orders.journal import Journal
+from kis_sync.orders.order import Order
+from kis_sync.orders.recovery import Evidence, Outcome, Verdict
 from kis_sync.transport import Transport
 from kis_sync.values import Row
 from tests.fuzz import answers, operations, telltale
@@ -22,6 +28,15 @@ from tests.fuzz.loopback import STALLS, SocketRunner
 from tests.fuzz.operations import Operation
 from tests.fuzz.readers import readers, unreached
 from tests.fuzz.rig import Exercise, exercises
+
+BUYING = "trading.buy <order"
+TRADED = {
+    f"trading.{each}"
+    for each in (
+        "buy", "sell", "send_order", "modify_order", "cancel_order", "cancel_all", "recover",
+        "get_pending_orders", "get_executions", "get_order", "settle_order", "wait_for_fill",
+    )
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -106,15 +121,63 @@ class TestPlanted:
 
     def test_an_order_that_counts_as_refused(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ServerError, "default_reach", Reach.REFUSED)
-        assert "counts as not executed for no reason" in findings(runner, "cash_order <order", 100)
+        assert "counts as not executed for no reason" in findings(runner, BUYING, 100)
 
     def test_an_order_that_is_sent_again(self, runner: Runner) -> None:
-        known = exercise("cash_order <order")
+        known = exercise(BUYING)
         ask = known.operation.ask
-        twice = Operation("cash_order", lambda caller: (ask(caller), ask(caller))[1])
+        twice = Operation("buy", lambda client: (ask(client), ask(client))[1])
         draft = known.seeds[known.target].draft()
         case = Case(1, 1, Exercise(twice, known.target, known.seeds), draft, None, False, False)
         assert runner.judge(case)[1] == ["the order was sent 2 times"]
+
+    def test_an_order_that_left_without_a_record(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Journal, "leaving", lambda self, entry, at: entry)
+        assert "1 orders left, but 0 are on record as sent" in findings(runner, BUYING, 2)
+
+    def test_an_uncertain_order_on_record_as_refused(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sending, "_state_after", lambda error: State.REFUSED)
+        found = findings(runner, BUYING, 40)
+        assert "1 orders were told to be uncertain, 0 are on record as such" in found
+        assert "(maybe executed) was raised, but the order is on record as refused" in found
+
+    def test_a_refused_order_on_record_as_uncertain(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sending, "_state_after", lambda error: State.UNCERTAIN)
+        assert "(refused) was raised, but the order is on record as uncertain" in findings(
+            runner, BUYING, 100
+        )
+
+    def test_an_order_that_is_left_as_sent(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Journal, "close", lambda self, entry, *_, **__: entry)
+        assert "an order was left on record as sent" in findings(runner, BUYING, 2)
+
+    def test_another_state_than_came_out(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = Order.journalled
+
+        def filled(*args: Any, **more: Any) -> Order:
+            return replace(real(*args, **more), state=State.FILLED)
+
+        monkeypatch.setattr(Order, "journalled", filled)
+        assert "an order came out as filled with number" in findings(runner, BUYING, 2)
+
+    def test_a_resting_order_that_is_believed_not_to_have_run(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def none_ran(entries: list[Entry], evidence: Evidence) -> list[Verdict]:
+            return [Verdict(each, Outcome.NOT_EXECUTED, None, "not seen") for each in entries]
+
+        monkeypatch.setattr(blotter, "settle", none_ran)
+        assert "an order that rests became 'not executed'" in findings(runner, "trading.recover <", 2)
+
+    def test_a_secret_on_record(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ServerError, "__str__", lambda self: telltale.APP_SECRET)
+        assert "the app secret is told by the journal" in findings(runner, BUYING)
 
     def test_a_client_that_is_poisoned(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Transport, "server_offset", lambda self: 1 / 0)
@@ -137,7 +200,7 @@ class TestDiscovery:
     def test_every_typed_call_and_every_api_is_exercised(self) -> None:
         typed, by_name = exercises()
         names = {each.operation.name for each in typed}
-        assert {"get_price", "get_order_book", "get_balance", "cash_order", "desk", "revoke"} <= names
+        assert TRADED | {"get_price", "get_order_book", "get_balance", "revoke"} <= names
         assert {"tokenP", "hashkey"} <= {each.target.rpartition("/")[2] for each in typed}
         assert len(by_name) > 250
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -266,3 +267,20 @@ def test_a_look_between_two_trades_works_nothing_out(monkeypatch: pytest.MonkeyP
     assert not looked
     hall.go_to(following)
     assert looked == [following]
+
+
+def test_fills_are_booked_in_the_order_of_their_times_whatever_the_stock() -> None:
+    hall = Hall(shares=0)
+    for code in (SAMSUNG, "000660"):
+        hall.accounts[0].holdings[code] = Holding(code, 100, 100)
+        book = MARKET.book(code, hall.clock.now())
+        for steps in range(20):
+            buy = Ticket(hall.accounts[0], BUY, code, "00", 5, next_tick(book.bids[0].price, -steps))
+            sell = Ticket(hall.accounts[0], SELL, code, "00", 5, next_tick(book.asks[0].price, steps))
+            hall.brokerage.place(buy)
+            hall.brokerage.place(sell)
+    hall.go_to(CLOSE)
+    fills = hall.accounts[0].fills
+    changes = sum(one.code != other.code for one, other in pairwise(fills))
+    assert changes > 1
+    assert [fill.at for fill in fills] == sorted(fill.at for fill in fills)

@@ -131,7 +131,7 @@ class TestHolding:
         with FakeKIS() as kis, standing(kis) as broker:
             kis.next("inquire-balance", close)
             with pytest.raises(NetworkError):
-                broker.get_balance()
+                broker.get_balance(complete=False)
             lanes = broker._lanes[:3]
             held = [bucket.stats.cooling for bucket in lanes]
             assert held == [1, 1, 1]
@@ -172,7 +172,7 @@ class TestCounting:
             broker.get_price("005930")  # refused, an access token, a price
             page = {"output1": [], "ctx_area_fk100": "f", "ctx_area_nk100": "n"}
             kis.next("inquire-balance", ok("M", **page))
-            broker.get_balance()  # two pages
+            broker.get_balance(complete=False)  # two pages
             kis.next("order-cash", refusal("APBK0952"))
             with pytest.raises(KISError):
                 broker.send_order("005930", "BUY", 1)  # a hash key, an order
@@ -190,7 +190,7 @@ class TestCounting:
         with FakeKIS() as kis, kis.broker(clock=SkippingClock(), use_hashkey=False) as broker:
             broker.get_price("005930")
             assert granted(broker) == (1, 0, 0)
-            broker.get_balance()
+            broker.get_balance(complete=False)
             assert granted(broker) == (2, 1, 1)
             broker.send_order("005930", "BUY", 1)
             assert granted(broker) == (3, 1, 1)
@@ -205,7 +205,7 @@ class TestCounting:
         rates = {"rate_limit_rps": 2, "ledger_rate_limit_rps": 4.2}
         with FakeKIS() as kis, kis.broker(clock=SkippingClock(), **rates) as broker:
             kis.next("inquire-balance", refusal(code), refusal(code))
-            broker.get_balance()
+            broker.get_balance(complete=False)
             usable = [bucket.stats.usable for bucket in broker._lanes[:3]]
             slots = [bucket.stats.slots for bucket in broker._lanes[:3]]
             assert slots == [2, 4, 2]
