@@ -27,8 +27,8 @@ def test_python_blocks_run(block: str, tmp_path: Path) -> None:
 
 def commands() -> list[str]:
     """The commands on the simulator that end by themselves."""
-    found = re.findall(r"^    (kis-sync (?:apis|call) .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(found) >= 4
+    found = re.findall(r"^    (kis-sync (?:apis|call|buy|sell|orders|cancel|recover) .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) >= 9
     return found
 
 

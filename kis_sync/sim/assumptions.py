@@ -51,7 +51,8 @@ refused live order (rjct_qty), but no document says which refusals get a number,
 order has left at the close is told as cancelled quantity; cost is the average, and a purchase's commission
 counts when its shares are sold; inquire-account-balance knows settled trades only, and its nass_tot_amt is
 the securities alone, as in the documented example; every list says KIOK0500 when it goes on; accounts of
-product 29, 03 and 08 order no stocks; psbl-sell and period-rights answer under both names that the documents
+product 29, 03 and 08 order no stocks; the lists of orders go on behind the last row shown while orders
+come and go; psbl-sell and period-rights answer under both names that the documents
 give their output.
 
 Of reserved orders: they are sent 40 minutes before the open (a real one was sent at 08:21); price, cash and
