@@ -117,7 +117,11 @@ class Blotter:
 
         With ``until`` no further than the order of that number.
         """
+        passed = {entry.id}
         while (later := self._successor(entry, day)) is not None and until != int(entry.number):
+            if later.id in passed:  # a receipt that repeats a number would lead in a circle
+                return entry
+            passed.add(later.id)
             entry = later
         return entry
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TypeVar
 
 from kis_sync.api.domestic_stock.cash_order import Receipt, cash_order_call
 from kis_sync.api.domestic_stock.change_order import cancel_call, change_call
@@ -27,10 +28,11 @@ from kis_sync.orders.halt import HaltSwitch
 from kis_sync.orders.journal import Journal
 from kis_sync.orders.order import Order
 from kis_sync.orders.request import OrderRequest
-from kis_sync.orders.sending import OrderAsker, Sender, fields_of, receipt_if_any, told
+from kis_sync.orders.sending import OrderAsker, Sender, Sent, fields_of, receipt_if_any, told
 from kis_sync.settings import Account
 
 _log = logging.getLogger("kis_sync")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +213,20 @@ class OrderDesk:
 
     def ask(self, call: Call, *, strict: bool = False) -> Envelope:
         """Send any call of effect order as somebody spelled it, journalled; the guards are not heard."""
+        return self._send_other(call, receipt_if_any, strict).envelope
+
+    def send(self, call: Call, read: Callable[[Envelope], Read]) -> Read:
+        """The same; what ``read`` finds in the answer. One that it cannot read leaves the order uncertain."""
+        return self._send_other(call, read).receipt
+
+    def _send_other(self, call: Call, read: Callable[[Envelope], Read], strict: bool = False) -> Sent[Read]:
         wish = Wish(call.endpoint.name, call.variant, fields_of(call))
         if wish.action is Action.NEW:
             side = {"buy": Side.BUY, "sell": Side.SELL}.get(call.variant)
             wish = replace(wish, code=wish.fields.get("PDNO", ""), side=side)
-        sent = self._sender.send(call, wish, None, receipt_if_any, strict=strict)
+        sent = self._sender.send(call, wish, None, read, strict=strict)
         assert sent is not None  # without an id of its own an order is always new
-        return sent.envelope
+        return sent
 
     # -- once --------------------------------------------------------------------------------------
 

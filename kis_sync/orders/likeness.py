@@ -6,6 +6,7 @@ open here. This room changes when KIS lists orders in another way.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -139,8 +140,13 @@ def _is_of_kind(row: ListedOrder, wish: Wish) -> bool:
 
 def _named_price(wish: Wish) -> int | None:
     """The price that a listed order must have, too."""
-    kind = order_type(wish.kind_code, 1, 1)  # of any price: only the kind of type matters
-    return None if kind is not None and kind.won is None else wish.price
+    return wish.price if _names_a_price(wish.kind_code) else None
+
+
+@functools.cache
+def _names_a_price(kind_code: str) -> bool:
+    kind = order_type(kind_code, 1, 1)  # of any price: only the kind of type matters
+    return kind is None or kind.won is not None
 
 
 def _is_on_exchange(row: ListedOrder, wish: Wish) -> bool:

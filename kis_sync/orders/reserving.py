@@ -16,6 +16,7 @@ from kis_sync.api.domestic_stock.reserved_order import (
     read_reserved_change,
     reserve_call,
 )
+from kis_sync.envelope import Envelope
 from kis_sync.errors import RequestRefusedError
 from kis_sync.orders.request import OrderRequest
 from kis_sync.orders.trading import Trader
@@ -34,7 +35,7 @@ def reserve_order(
     request = OrderRequest.checked(code, side, quantity, kind)
     desk = trader.order_desk()
     call = reserve_call(desk.account, request.code, request.side, request.quantity, kind, until)
-    return ReservedReceipt.read(desk.ask(call)).number
+    return desk.send(call, ReservedReceipt.read).number
 
 
 def amend_reserved_order(
@@ -57,7 +58,7 @@ def amend_reserved_order(
     call = amend_reserved_call(
         desk.account, number, request.code, request.side, request.quantity, kind, until, day=day
     )
-    _check_done(read_reserved_change(desk.ask(call)))
+    desk.send(call, _read_done)
 
 
 def cancel_reserved_order(trader: Trader, number: int, *, day: date | None = None) -> None:
@@ -66,11 +67,9 @@ def cancel_reserved_order(trader: Trader, number: int, *, day: date | None = Non
     Source: order-resv-rvsecncl, CTSC0009U (live only).
     """
     desk = trader.order_desk()
-    _check_done(read_reserved_change(desk.ask(cancel_reserved_call(desk.account, number, day=day))))
+    desk.send(cancel_reserved_call(desk.account, number, day=day), _read_done)
 
 
-def _check_done(is_done: bool) -> None:
-    if not is_done:
-        raise RequestRefusedError(
-            "KIS did not change the reserved order", endpoint="domestic_stock.order_resv_rvsecncl"
-        )
+def _read_done(envelope: Envelope) -> None:
+    if not read_reserved_change(envelope):
+        raise RequestRefusedError("KIS did not change the reserved order", endpoint=envelope.endpoint)

@@ -15,7 +15,14 @@ from kis_sync.api.asker import Asker
 from kis_sync.api.domestic_stock.cash_order import Receipt
 from kis_sync.catalog import Call
 from kis_sync.envelope import Envelope
-from kis_sync.errors import InvalidRequestError, JournalError, KISError, OrderUncertainError, Reach
+from kis_sync.errors import (
+    InvalidRequestError,
+    JournalError,
+    KISError,
+    OrderUncertainError,
+    Reach,
+    RequestRefusedError,
+)
 from kis_sync.orders.entry import Entry, State, Wish
 from kis_sync.orders.halt import HaltSwitch
 from kis_sync.orders.journal import Journal
@@ -98,7 +105,7 @@ class Sender:
             state = State.UNCERTAIN if has_left else State.NOT_EXECUTED
             self._end(entry, state, reason=f"the sending was interrupted ({type(error).__name__})")
             raise
-        number, branch = (receipt.number, receipt.branch) if isinstance(receipt, Receipt) else ("", "")
+        number, branch = (str(getattr(receipt, name, "") or "") for name in ("number", "branch"))
         return Sent(self._end(entry, State.ACCEPTED, number=number, branch=branch), envelope, receipt)
 
     def _check_not_halted(self, wish: Wish) -> None:
@@ -151,6 +158,8 @@ def receipt_if_any(envelope: Envelope) -> Receipt | None:
 def _read_or_uncertain(envelope: Envelope, read: Callable[[Envelope], Read], wish: Wish) -> Read:
     try:
         return read(envelope)
+    except RequestRefusedError:
+        raise  # KIS says in its answer that it did not do it
     except (KISError, ValueError) as error:
         raise OrderUncertainError(
             "KIS accepted the order, but its receipt cannot be read; look at the account before anything "

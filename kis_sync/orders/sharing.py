@@ -57,8 +57,9 @@ def share_out(
     }
     in_crowd, crowd = crowded(claims, pair(claims))
     awaited = {number for entry_id in leaving for number in claims[entry_id]}
+    kept = crowd | awaited
     free = {
-        entry_id: [number for number in claims[entry_id] if number not in crowd | awaited]
+        entry_id: [number for number in claims[entry_id] if number not in kept]
         for entry_id in judged
         if entry_id not in in_crowd
     }

@@ -208,7 +208,7 @@ def replay(seed: int, index: int) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run, tell, and give the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.answers", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="a few cases in one process, under 20 s")
+    parser.add_argument("--short", action="store_true", help="a few cases in one process, in about a minute")
     parser.add_argument("--count", type=int, default=None, help="cases in process")
     parser.add_argument("--sockets", type=int, default=None, help="cases over sockets")
     parser.add_argument("--seed", type=int, default=SEED)

@@ -177,7 +177,7 @@ def settings_of(retries: bool, hashed: bool, base_url: str) -> Settings:
 
 
 def ask(case: Case, client: Client, requests: Callable[[], Sequence[str]]) -> tuple[str, list[str]]:
-    """Ask for what the case asks for; how it ended, and what was wrong with it, and with the journal after it.
+    """Ask for what the case asks for; how it ended, and what was wrong with it and with the journal then.
 
     ``requests`` are the paths that were asked for so far.
     """
@@ -197,8 +197,13 @@ def ask(case: Case, client: Client, requests: Callable[[], Sequence[str]]) -> tu
     if books is not None:
         orders = sum(map(sends_order, requests()))
         may_repeat = exercise.is_order and judging.may_repeat(case.draft.body)
-        by_hand = exercise.operation.is_by_hand
-        findings += books.findings(outcome, orders, may_repeat=may_repeat, by_hand=by_hand)
+        findings += books.findings(
+            outcome,
+            orders,
+            may_repeat=may_repeat,
+            by_hand=exercise.operation.is_by_hand,
+            unknown=exercise.unknown,
+        )
     if isinstance(outcome, BaseException):
         outcome.__traceback__ = None
         return type(outcome).__name__, findings
