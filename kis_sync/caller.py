@@ -47,6 +47,7 @@ class Caller:
         self.traffic = transport.traffic
         self._access_token = access_token
         self._clock = clock
+        self._has_asked_the_time = False
 
     @property
     def mode(self) -> Mode:
@@ -89,6 +90,19 @@ class Caller:
             on_wait=self._tell,
         )
 
+    def know_the_time(self) -> None:
+        """Let the server tell its time if it has not yet, before something is written down by it.
+
+        The answer to an access token's issue tells it; else that to a hash key does, whose body is empty.
+        """
+        if self._has_asked_the_time or self._transport.server_offset() is not None:
+            return
+        with _before_the_call():
+            self._access_token.ensure(self._issue)
+            if self._transport.server_offset() is None:
+                self._ask_without_access_token(Call(endpoint("hashkey"), {}), b"{}")
+        self._has_asked_the_time = True  # a server that does not tell it is not asked again
+
     def check(self, call: Call, *, strict: bool = False) -> tuple[Call, str]:
         """The call as it would be sent, and its TR id; raises every fault at once, and nothing is sent."""
         is_known = call.endpoint.variant_fault(call.variant) is None  # else checked() tells it with all else
@@ -121,6 +135,8 @@ class Caller:
         self.check_orders_allowed()
         body = json_body(call.params)
         extra = {"hashkey": self._hashkey(body)} if self._settings.use_hashkey else {}
+        if leaving is not None:
+            self.know_the_time()  # when it left is compared with the exchange's lists
         try:
             envelope = self._settings.retry.run(
                 lambda: self._authorised(call, tr_id, body, extra, leaving),

@@ -12,7 +12,8 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from string import ascii_letters
 from typing import Any
 
@@ -117,7 +118,8 @@ class FakeKIS(RawServer):
                     "access_token_token_expired": f"{now + self.life:%Y-%m-%d %H:%M:%S}",
                     "token_type": "Bearer",
                     "expires_in": 86400,
-                }
+                },
+                headers={"Date": format_datetime(now.astimezone(timezone.utc), usegmt=True)},
             ),
         )
 

@@ -23,6 +23,7 @@ TREE: dict[str, tuple[str, ...]] = {
     "StaleCursorError": ("ServerError",),
     "NetworkError": ("KISError", "ConnectionError"),
     "OrderUncertainError": ("KISError",),
+    "JournalError": ("KISError",),
     "BrokerClosedError": ("KISError",),
 }
 KINDS = [getattr(errors, name) for name in TREE]

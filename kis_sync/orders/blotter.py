@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from kis_sync.api.asker import Asker
 from kis_sync.api.domestic_stock.executions import get_executions
 from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.api.domestic_stock.open_orders import read_open_orders
@@ -19,11 +18,13 @@ from kis_sync.errors import InvalidRequestError
 from kis_sync.orders.entry import Action, Entry, State
 from kis_sync.orders.journal import Journal
 from kis_sync.orders.order import Order
-from kis_sync.orders.recovery import Evidence, Outcome, Verdict, settle, state_of
+from kis_sync.orders.recovery import Evidence, Outcome, Verdict, claimed, settle, state_of
+from kis_sync.orders.sending import OrderAsker
 
 _FEW_CODES = 5  # up to so many stocks are asked for one by one, more with one reading of the whole day
 _LOOK_AGAIN = 1.0  # seconds between two looks at an order
 _OPEN = (State.ACCEPTED, State.PARTLY_FILLED)
+_UNSETTLED = (State.INTENDED, State.SENT, State.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Recovery:
 class Blotter:
     """Follows the orders of one account: KIS's lists on one side, the journal on the other."""
 
-    def __init__(self, caller: Asker, journal: Journal, clock: Clock, settling: timedelta) -> None:
+    def __init__(self, caller: OrderAsker, journal: Journal, clock: Clock, settling: timedelta) -> None:
         self._caller = caller
         self._journal = journal
         self._clock = clock
@@ -77,6 +78,11 @@ class Blotter:
             return Order.journalled(entry, chain=chain)
         return Order.journalled(entry, chain=chain, raw=row.raw)
 
+    def seen(self, order: Order, rows: Iterable[ListedOrder]) -> Order:
+        """An order with what rows that were just read say of it; as it was when they do not show it."""
+        row = next((row for row in rows if order.number and row.number == int(order.number)), None)
+        return order if row is None else self._known(row, self._day(row))
+
     def pending(self, code: str = "") -> tuple[Order, ...]:
         """The orders that can still fill, newest first.
 
@@ -97,6 +103,7 @@ class Blotter:
                 self.order_of(entry)
                 for entry in reversed(self._journal.entries(day=now.date(), states=_OPEN))
                 if entry.wish.action in (Action.NEW, Action.CHANGE)
+                and entry.number
                 and int(entry.number) not in shown
                 and self._successor(entry, now.date()) is None
             ]
@@ -119,7 +126,8 @@ class Blotter:
         """
         passed = {entry.id}
         while (later := self._successor(entry, day)) is not None and until != int(entry.number):
-            if later.id in passed:  # a receipt that repeats a number would lead in a circle
+            # A cancellation's number is that of a record, and a receipt that repeats one leads in a circle.
+            if later.wish.action is Action.CANCEL or later.id in passed:
                 return entry
             passed.add(later.id)
             entry = later
@@ -133,6 +141,8 @@ class Blotter:
         With ``wait`` the lists are read again until the settling time has shown what they lack, too.
         """
         deadline = self._clock.monotonic() + 2 * self._settling.total_seconds() + 2 * _LOOK_AGAIN
+        if self._journal.entries(states=_UNSETTLED):
+            self._caller.know_the_time()
         self._journal.adopt(self._caller.now())
         begun = self._uncertain(only)
         verdicts = self._settle(only)
@@ -170,6 +180,8 @@ class Blotter:
         if owner is not None:
             raise InvalidRequestError(f"order number {number} is that of {owner.client_order_id}")
         row = next((row for row in get_executions(self._caller, day, day, number=number)), None)
+        if row is not None:
+            claimed(entry, row)
         closed = self._journal.close(
             entry,
             State.ACCEPTED,
@@ -211,12 +223,12 @@ class Blotter:
             for each in same_day
             if each.state is State.SENT or (each.state is State.UNCERTAIN and each.id not in ids)
         ]
+        marks = {each.known_until for each in uncertain + claiming}
+        known = {mark: self._journal.known_before(mark, day) for mark in marks}
         evidence = Evidence(
             listed=rows,
             owned=self._journal.owned(day),
-            known={
-                each.id: self._journal.known_before(each.known_until, day) for each in uncertain + claiming
-            },
+            known={each.id: known[each.known_until] for each in uncertain + claiming},
             read_at=read_at,
             is_complete=self._caller.mode is Mode.LIVE,
             settling=self._settling,
@@ -255,6 +267,9 @@ class Blotter:
         return tuple(rows)
 
     # -- the journal's side ------------------------------------------------------------------------
+
+    def _day(self, row: ListedOrder) -> date:
+        return (row.ordered_at or self._caller.now()).date()
 
     def _known(self, row: ListedOrder, day: date) -> Order:
         entry = self._journal.by_number(row.number, day)

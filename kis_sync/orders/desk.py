@@ -7,7 +7,7 @@ outcome changes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
@@ -15,9 +15,9 @@ from typing import TypeVar
 from kis_sync.api.domestic_stock.cash_order import Receipt, cash_order_call
 from kis_sync.api.domestic_stock.change_order import cancel_call, change_call
 from kis_sync.api.domestic_stock.order_type import OrderType, Side
-from kis_sync.catalog import Call
+from kis_sync.catalog import Call, Mode
 from kis_sync.envelope import Envelope
-from kis_sync.errors import ConfigurationError, InvalidRequestError, JournalError, OrderUncertainError
+from kis_sync.errors import ConfigurationError, InvalidRequestError, KISError, OrderUncertainError
 from kis_sync.market.exchanges import Exchange
 from kis_sync.order_limits import OrderLimits
 from kis_sync.orders.blotter import Blotter
@@ -146,8 +146,13 @@ class OrderDesk:
             lambda: self._send_change(order, kind, quantity, call, wish, client_order_id),
         )
 
-    def cancel(self, order: Order, quantity: int | None = None, client_order_id: str | None = None) -> Order:
-        """Cancel ``quantity`` open shares (``None``: all) of an order; the order as it then stands."""
+    def cancel(
+        self,
+        order: Order,
+        quantity: int | None = None,
+        client_order_id: str | None = None,
+    ) -> Order:
+        """Cancel ``quantity`` open shares (``None``: all) of an order; the order that this was about."""
         order = self._living(order, client_order_id)
         kind_code = order.kind.code if order.kind else str(order.raw.get("ord_dvsn_cd") or "00")
         call = cancel_call(
@@ -155,7 +160,7 @@ class OrderDesk:
         )
         wish = Wish(call.endpoint.name, call.variant, fields_of(call), order.code, order.side)
         self._once(client_order_id, wish, lambda: self._send(call, wish, client_order_id))
-        return self._cancelled(order) if quantity is None else order
+        return order
 
     def _send_change(
         self,
@@ -192,17 +197,30 @@ class OrderDesk:
         living = self.blotter.living(entry, day, None if known is None else known.wish.original)
         return order if living is entry else self.blotter.order_of(living)
 
+    def look_after_cancelling(self, orders: Sequence[Order]) -> tuple[Order, ...]:
+        """The orders as they stand once KIS took the cancellations of all that was left of them.
+
+        On live that means only that these were passed on: one reading of the list tells whether they came in
+        time. Paper says that it is done, and its list is not to be relied on.
+        """
+        try:
+            if self._caller.mode is Mode.PAPER:
+                return tuple(self._cancelled(order) for order in orders)
+            days = {self.day_of(order) for order in orders}
+            codes = {order.code for order in orders}
+            code = codes.pop() if len(codes) == 1 else ""
+            rows = [row for day in sorted(days) for row in self.blotter.executions(day, day, code=code)]
+            return tuple(self.blotter.seen(order, rows) for order in orders)
+        except KISError as error:  # what was asked for is done all the same
+            _log.warning("what became of the cancelled orders cannot be told: %s", error)
+            return tuple(orders)
+
     def _cancelled(self, order: Order) -> Order:
         entry = self._journal.by_number(int(order.number), self.day_of(order))
-        if entry is not None and not entry.state.is_final:
-            try:
-                entry = self._journal.note(entry, self._caller.now(), state=State.CANCELLED, remaining=0)
-            except JournalError as error:  # it is cancelled all the same; the next reading tells the journal
-                _log.warning(
-                    "order %s was cancelled, but the journal could not be written: %s", order.number, error
-                )
         if entry is None:
             return replace(order, state=State.CANCELLED, remaining=0)
+        if not entry.state.is_final:
+            entry = self._journal.note(entry, self._caller.now(), state=State.CANCELLED, remaining=0)
         return self.blotter.order_of(entry)
 
     def day_of(self, order: Order) -> date:
@@ -213,7 +231,9 @@ class OrderDesk:
 
     def ask(self, call: Call, *, strict: bool = False) -> Envelope:
         """Send any call of effect order as somebody spelled it, journalled; the guards are not heard."""
-        return self._send_other(call, receipt_if_any, strict).envelope
+        is_of_stocks = Wish(call.endpoint.name, call.variant, {}).action is not Action.OTHER
+        read: Callable[[Envelope], Receipt | None] = Receipt.read if is_of_stocks else receipt_if_any
+        return self._send_other(call, read, strict).envelope
 
     def send(self, call: Call, read: Callable[[Envelope], Read]) -> Read:
         """The same; what ``read`` finds in the answer. One that it cannot read leaves the order uncertain."""
@@ -253,7 +273,7 @@ class OrderDesk:
     def _settled(self, entry: Entry) -> Entry:
         """An entry sent before, once it is known what became of it; ``OrderUncertainError`` if not."""
         self._journal.adopt(self._caller.now())
-        entry = self._journal.wait_for(entry, self._in_flight_seconds)
+        entry = self._journal.wait_for(entry, self._in_flight_seconds, self._caller.now)
         if entry.state is State.UNCERTAIN:
             self.blotter.recover(only=entry.client_order_id)
             entry = self._journal.find(entry.client_order_id) or entry

@@ -16,6 +16,7 @@ from kis_sync.api.domestic_stock.order_type import Side
 CASH_ORDER = "domestic_stock.order_cash"
 CHANGE_ORDER = "domestic_stock.order_rvsecncl"
 _CANCEL, _ALL = "02", "Y"
+_CANCELLATIONS = frozenset({"overseas_stock.order_resv_ccnl"})  # which does nothing else
 
 
 class State(str, enum.Enum):
@@ -81,7 +82,8 @@ class Wish:
     @property
     def is_cancellation(self) -> bool:
         """Whether it takes an order back, on whatever market: that is let go even while orders are halted."""
-        return self._field("RVSE_CNCL_DVSN_CD") == _CANCEL or self.variant == "cancel"
+        is_one = self.endpoint in _CANCELLATIONS or self.variant == "cancel"
+        return is_one or self._field("RVSE_CNCL_DVSN_CD") == _CANCEL
 
     @property
     def quantity(self) -> int | None:

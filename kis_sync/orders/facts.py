@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
-from kis_sync.api.asker import Asker
 from kis_sync.api.domestic_stock.buyable import get_buyable
 from kis_sync.api.domestic_stock.order_type import Side
 from kis_sync.api.domestic_stock.price import Quote, get_price
@@ -19,6 +18,7 @@ from kis_sync.order_limits import OrderLimits
 from kis_sync.orders.guards import Facts, PriceFacts
 from kis_sync.orders.halt import HaltSwitch
 from kis_sync.orders.request import OrderRequest
+from kis_sync.orders.sending import OrderAsker
 
 _FRESH = 5.0  # seconds for which a last price is good enough to judge an order by
 
@@ -31,7 +31,7 @@ class _Seen(NamedTuple):
 class FactsDesk:
     """Asks for the facts about orders of one account."""
 
-    def __init__(self, caller: Asker, limits: OrderLimits, halt: HaltSwitch, clock: Clock) -> None:
+    def __init__(self, caller: OrderAsker, limits: OrderLimits, halt: HaltSwitch, clock: Clock) -> None:
         self._caller = caller
         self._limits = limits
         self._halt = halt
@@ -47,6 +47,8 @@ class FactsDesk:
 
         Of a change the quantity is not asked: the shares and the cash that the order itself holds are freed.
         """
+        if self._limits.check_hours:
+            self._caller.know_the_time()
         prices = self._prices(request, is_quote_needed)
         possible = None if is_change else self._possible(request)
         is_sale = request.side is Side.SELL

@@ -80,15 +80,20 @@ class Journal(JournalLookup):
         name = uuid.uuid4().hex if client_order_id is None else _checked_id(client_order_id)
         if not 0 <= wish.amount <= MOST:
             raise InvalidRequestError(f"{_NOT_SENT}: it cannot be worth {wish.amount:,} won")
-        with self._file.transaction(_NOT_SENT) as connection:
-            living = select(connection, f"WHERE client_order_id = ? AND {LIVING}", name)
-            if living:
-                _check_same(living[0], wish)
-                return living[0], False
-            if most_won_a_day is not None:
-                _check_day(connection, korean(at).date(), wish.amount, most_won_a_day)
-            new = Entry(0, name, wish, State.INTENDED, self._ownership.mine(), korean(at))
-            new = replace(new, id=insert(connection, new))
+        new = Entry(0, name, wish, State.INTENDED, "", korean(at))
+        try:
+            with self._file.transaction(_NOT_SENT) as connection:
+                living = select(connection, f"WHERE client_order_id = ? AND {LIVING}", name)
+                if living:
+                    _check_same(living[0], wish)
+                    return living[0], False
+                if most_won_a_day is not None:
+                    _check_day(connection, korean(at).date(), wish.amount, most_won_a_day)
+                new = replace(new, owner=self._ownership.mine())
+                new = replace(new, id=insert(connection, new))
+        except BaseException:  # Ctrl-C while it was synced: it may stand there, and nobody will send it
+            self._given_up.add(new.id)
+            raise
         return new, True
 
     def leaving(self, entry: Entry, at: datetime) -> Entry:
@@ -177,10 +182,11 @@ class Journal(JournalLookup):
             self._ownership.sweep()
         return [after for after, before in zip(adopted, open_ones, strict=True) if after is not before]
 
-    def wait_for(self, entry: Entry, seconds: float) -> Entry:
+    def wait_for(self, entry: Entry, seconds: float, now: Callable[[], datetime] | None = None) -> Entry:
         """The entry as it stands when it is no longer being sent, or after ``seconds`` of the clock.
 
-        That of a sender that is gone is settled as by ``adopt``.
+        That of a sender that is gone is settled as by ``adopt``, by the time that ``now`` tells (the
+        clock's own when not given).
         """
         deadline = self._clock.monotonic() + seconds
         while True:
@@ -189,7 +195,9 @@ class Journal(JournalLookup):
                 raise JournalError(f"this journal has no entry {entry.id}")
             if stands.state in SENDING:
                 with self._file.transaction(_NOT_KEPT) as connection:
-                    stands = self._adopted(connection, _standing(connection, entry), self._clock.now())
+                    stands = self._adopted(
+                        connection, _standing(connection, entry), (now or self._clock.now)()
+                    )
             left = deadline - self._clock.monotonic()
             if stands.state not in SENDING or left <= 0:
                 return stands
@@ -222,11 +230,11 @@ class Journal(JournalLookup):
                 before = _standing(connection, entry)
                 after = step(connection, before)
                 _save(connection, before, after, korean(at))
-        except JournalError:
-            self._given_up.add(entry.id)
-            raise
         except ValueError as error:
             raise JournalError(f"{consequence}: {error}", reach=reach) from error
+        except BaseException:  # Ctrl-C, too: nobody will note it any more
+            self._given_up.add(entry.id)
+            raise
         self._given_up.discard(entry.id)
         return after
 

@@ -24,7 +24,7 @@ _NEXT: dict[State, frozenset[State]] = {
     State.ACCEPTED: frozenset({State.PARTLY_FILLED, State.FILLED, State.CANCELLED, State.REFUSED}),
     State.PARTLY_FILLED: frozenset({State.FILLED, State.CANCELLED}),
     State.FILLED: frozenset(),
-    State.CANCELLED: frozenset(),
+    State.CANCELLED: frozenset({State.FILLED}),  # a cancellation was accepted, but came too late
     State.REFUSED: frozenset(),
     State.NOT_EXECUTED: frozenset(),
 }
@@ -41,6 +41,7 @@ def abandoned(entry: Entry, at: datetime, why: str) -> Entry:
     """The entry of a sender that is gone: what had not begun to leave never ran, the rest is uncertain."""
     if entry.state is State.INTENDED:
         return _moved(entry, State.NOT_EXECUTED, at, f"{why} before the order left")
+    at = max(at, entry.sent_at or at)  # by a clock that nobody has set it may seem to have been before
     return _moved(entry, State.UNCERTAIN, at, f"{why} while the order was being sent")
 
 

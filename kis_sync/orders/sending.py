@@ -36,6 +36,10 @@ Read = TypeVar("Read")
 class OrderAsker(Asker, Protocol):
     """The one who can send an order."""
 
+    def know_the_time(self) -> None:
+        """Let the server tell its time if it has not yet."""
+        ...
+
     def check(self, call: Call, *, strict: bool = False) -> tuple[Call, str]:
         """The call as it would be sent, and its TR id; raises every fault at once."""
         ...

@@ -180,9 +180,9 @@ def modify_order(
     """
     desk = trader.order_desk()
     known = _known(desk, order)
-    kind = checked_kind(kind) if kind is not None else _at_another_price(known, price)
+    new_kind = _at_another_price(known, price) if kind is None else _checked(lambda: checked_kind(kind))
     shares = None if quantity is None else _checked(lambda: checked_shares(quantity))
-    return desk.change(known, kind, shares, order_id(client_order_id, key, "change", known.number))
+    return desk.change(known, new_kind, shares, order_id(client_order_id, key, "change", known.number))
 
 
 def cancel_order(
@@ -193,7 +193,9 @@ def cancel_order(
     client_order_id: str | None = None,
     key: object = None,
 ) -> Order:
-    """Cancel an open order, or ``quantity`` shares of it; the order as it then stands.
+    """Cancel an open order, or ``quantity`` shares of it; the order as KIS lists it right after.
+
+    On live KIS only says that the cancellation was passed on: look at ``Order.state``.
 
     ``order`` is an ``Order``, its number, or its ``client_order_id``. Cancelling is let through while orders
     are halted. ``RequestRefusedError`` when nothing is left to cancel, ``OrderUncertainError`` when nobody
@@ -204,7 +206,10 @@ def cancel_order(
     desk = trader.order_desk()
     known = _known(desk, order)
     shares = None if quantity is None else _checked(lambda: checked_shares(quantity))
-    return desk.cancel(known, shares, order_id(client_order_id, key, "cancel", known.number))
+    cancelled = desk.cancel(known, shares, order_id(client_order_id, key, "cancel", known.number))
+    if shares is not None:
+        return desk.blotter.order(int(cancelled.number), desk.day_of(cancelled)) or cancelled
+    return desk.look_after_cancelling([cancelled])[0]
 
 
 def cancel_all(trader: Trader, code: str = "") -> Cancellations:
@@ -221,7 +226,7 @@ def cancel_all(trader: Trader, code: str = "") -> Cancellations:
             cancelled.append(desk.cancel(order))
         except KISError as error:
             failed.append((order, error))
-    return Cancellations(tuple(cancelled), tuple(failed))
+    return Cancellations(desk.look_after_cancelling(cancelled) if cancelled else (), tuple(failed))
 
 
 # -- looking -------------------------------------------------------------------------------------------
@@ -312,7 +317,7 @@ def settle_order(trader: Trader, client_order_id: str, *, number: str | int | No
     For what ``recover`` leaves, as on paper: look at the account first (HTS, MTS, holdings).
     """
     return trader.order_desk().blotter.settle_by_hand(
-        client_order_id, None if number is None else int(number)
+        client_order_id, None if number is None else _order_number(number)
     )
 
 
@@ -341,6 +346,13 @@ def _known(desk: OrderDesk, order: Order | str | int) -> Order:
             f"there is no order {order!r}: give an Order, its client_order_id or its number"
         )
     return found
+
+
+def _order_number(number: str | int) -> int:
+    text = str(number).strip()
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise InvalidRequestError(f"number must be an order number, or None, not {number!r}")
+    return int(text)
 
 
 def _at_another_price(order: Order, price: int | None) -> OrderType:

@@ -244,7 +244,9 @@ def _count_groups(books: _Books, report: Report) -> None:
         report.count(LEFT, left, about, *here)
         report.count(BELIEVED, believed, about, *here)
         report.count(LOST, len(free) - left - believed, about, *here)
-        _count_open(still_open[left:], report)
+        _count_open(
+            still_open[left:], [row for row in books.rows if group.of in (row.number, row.original)], report
+        )
 
 
 def _doubled(there: int, wanted: int, owned: list[Entry]) -> int:
@@ -253,12 +255,12 @@ def _doubled(there: int, wanted: int, owned: list[Entry]) -> int:
     return max(0, there - wanted, sum(times - 1 for times in ids.values()))
 
 
-def _count_open(entries: Iterable[Entry], report: Report) -> None:
+def _count_open(entries: Iterable[Entry], about: list[LedgerRow], report: Report) -> None:
     """What has no order in the ledger and is still open: uncertain by right, or forgotten."""
     for entry in entries:
         if entry.state is State.UNCERTAIN:
             report.uncertain[re.sub(r"\d[\d:.,+-]*", "N", entry.reason) or "no reason given"] += 1
-            report.told.append(Finding("uncertain by right", (entry,)))
+            report.told.append(Finding(f"uncertain by right; the ledger has {about}", (entry,)))
         else:
             report.count(WRONG, 1, "it was forgotten", entry)
 

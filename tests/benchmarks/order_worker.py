@@ -32,14 +32,13 @@ OPEN = "open"
 SABOTAGE = ("retry",)
 """Ways to break the client: ``retry`` sends an order again although it may have run."""
 _TRIES = 25  # of a wish that did not run, one after the other
-_PATIENCE = 45.0  # seconds of going back to what is open, longer than it takes to settle a few times
 _BETWEEN = 3.0  # seconds on average between two looks at what is uncertain
 _RATE = 1e9  # calls a second: a refusal halves the slots, and here only the number of refusals is great
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What every process of the campaign shares."""
+    """What every process of the campaign shares; ``patience`` is how long workers go back to what is open."""
 
     url: str
     app_key: str
@@ -49,6 +48,7 @@ class Setup:
     folder: str
     order_timeout: float
     settling_seconds: float
+    patience: float
     sabotage: str = ""
 
     def settings(self, *, all_checks: bool) -> Settings:
@@ -106,8 +106,9 @@ class Notes:
 class Worker:
     """Works through wishes with one client."""
 
-    def __init__(self, broker: KISBroker, notes: Notes) -> None:
+    def __init__(self, broker: KISBroker, notes: Notes, patience: float) -> None:
         self._broker = broker
+        self._patience = patience
         self._notes = notes
         self._known = dict(notes.lines())
         self._chance = random.Random()
@@ -121,7 +122,7 @@ class Worker:
                 open_ones += self._tried([wish])
             if time.monotonic() > self._settle_at:
                 open_ones = self._settled(open_ones)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self._patience
         while open_ones and time.monotonic() < deadline:
             time.sleep(max(0.0, self._settle_at - time.monotonic()))
             open_ones = self._settled(open_ones)
@@ -222,7 +223,7 @@ def main(folder: str, number: str, begin: str) -> None:
     settings: dict[str, Any] = {"all_checks": worker % 4 == 0}
     with KISBroker(setup.settings(**settings)) as broker:
         look_first(broker, wishes[0].code)
-        Worker(broker, Notes(folder, worker)).run(wishes, whole=begin == "whole")
+        Worker(broker, Notes(folder, worker), setup.patience).run(wishes, whole=begin == "whole")
 
 
 if __name__ == "__main__":

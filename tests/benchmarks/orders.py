@@ -82,10 +82,11 @@ class Options:
     kills: int = 60
     between_kills: float = 4.0
     minutes: float = 40.0
+    patience: float = 45.0
     sabotage: str = ""
 
 
-SHORT = {"orders": 300, "processes": 4, "kills": 6, "between_kills": 1.0, "minutes": 3.0}
+SHORT = {"orders": 240, "processes": 4, "kills": 6, "between_kills": 1.0, "minutes": 3.0}
 
 
 @dataclass
@@ -195,6 +196,7 @@ def _setup(server: OrderServer, options: Options, folder: str) -> Setup:
         folder=folder,
         order_timeout=_ORDER_TIMEOUT,
         settling_seconds=_SETTLING,
+        patience=options.patience,
         sabotage=options.sabotage,
     )
 
@@ -297,6 +299,7 @@ def _options() -> tuple[Options, int]:
     parser.add_argument("--kills", type=int, help=f"how often a worker is killed ({usual.kills})")
     parser.add_argument("--between-kills", type=float, help="seconds on average")
     parser.add_argument("--minutes", type=float, help=f"the longest it may take ({usual.minutes:g})")
+    parser.add_argument("--patience", type=float, help="seconds a worker goes back to what is open")
     parser.add_argument("--sabotage", choices=SABOTAGE, help="break the client in this way")
     parser.add_argument("--tell", type=int, default=10, help="findings to describe (10)")
     given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
