@@ -215,7 +215,8 @@ class KISBroker:
             if self._desk is None:
                 from kis_sync.orders.opening import open_desk  # on first use, as the calls above
 
-                self._desk = open_desk(self._caller, self.settings, self.clock)
+                in_memory = self._simulator is not None
+                self._desk = open_desk(self._caller, self.settings, self.clock, in_memory=in_memory)
             return self._desk
 
     # the inner door, which the functions of kis_sync.api use

@@ -21,6 +21,7 @@ from kis_sync.envelope import Envelope
 from kis_sync.errors import (
     AccessTokenError,
     ConfigurationError,
+    InvalidRequestError,
     KISError,
     OrderUncertainError,
     Reach,
@@ -33,6 +34,8 @@ from kis_sync.transport import Transport, json_body
 _log = logging.getLogger("kis_sync")
 _CONTENT_TYPE = "application/json; charset=utf-8"
 _OAUTH = "/oauth2/"
+PERSONAL = frozenset({"CANO", "ACNT_PRDT_CD", "CTAC_TLNO", "CTAL_TLNO"})
+"""Fields of orders that are told and kept nowhere: the account, and telephone numbers."""
 _SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and its answer took a while to come
 
 
@@ -113,6 +116,8 @@ class Caller:
 
     def ask_pages(self, call: Call, *, most: int | None = None, strict: bool = False) -> list[Envelope]:
         """Every page of the answer, read to the end, or an error; with ``most`` so many at most."""
+        if call.endpoint.effect is Effect.ORDER:
+            raise InvalidRequestError("an order has no pages", endpoint=call.endpoint.name)
         return paging.read_pages(lambda page: self.ask(page, strict=strict), call, most)
 
     def revoke_access_token(self) -> None:
@@ -266,9 +271,7 @@ def _before_the_call() -> Iterator[None]:
 
 def uncertain(call: Call, error: KISError) -> OrderUncertainError:
     """What to raise for an order that may have run: it says what was asked, without the account."""
-    asked = {
-        name: value for name, value in call.params.items() if value and name not in ("CANO", "ACNT_PRDT_CD")
-    }
+    asked = {name: value for name, value in call.params.items() if value and name.upper() not in PERSONAL}
     return OrderUncertainError(
         "it is not known whether the order reached the exchange; look at the account before anything else. "
         f"What happened: {error.message}",

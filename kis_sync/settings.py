@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from ipaddress import ip_address
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -95,6 +96,8 @@ class Settings:
         if faults:
             raise ConfigurationError("; ".join(faults))
         object.__setattr__(self, "mode", _mode(self.mode))
+        if self.data_dir is not None:
+            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser())
 
     @classmethod
     def from_env(
@@ -228,9 +231,19 @@ def _other_faults(settings: Settings) -> list[str]:
         path = getattr(settings, name)
         if path is not None and not (isinstance(path, (str, os.PathLike)) and "\0" not in str(path)):
             faults.append(f"{name} ({variable}) must be a path")
+        elif path is not None and name == "data_dir" and not _is_one_place(path):
+            # From another working directory it would be another journal, in which every id is new.
+            faults.append(f"{name} ({variable}) must be an absolute path, or one that begins with ~")
         elif path is not None and name == "ca_bundle" and not os.path.exists(path):  # noqa: PTH110  (never raises)
             faults.append(f"ca_bundle (KIS_CA_BUNDLE) names a file that is not there: {os.fspath(path)!r}")
     return faults
+
+
+def _is_one_place(path: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(path).expanduser().is_absolute()
+    except RuntimeError:  # there is no home
+        return False
 
 
 def _server_faults(base_url: str | None, mode: Mode | None) -> list[str]:

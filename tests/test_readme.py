@@ -27,7 +27,9 @@ def test_python_blocks_run(block: str, tmp_path: Path) -> None:
 
 def commands() -> list[str]:
     """The commands on the simulator that end by themselves."""
-    found = re.findall(r"^    (kis-sync (?:apis|call|buy|sell|orders|cancel|recover) .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    text = README.read_text(encoding="utf-8")
+    wanted = r"^    (kis-sync (?:apis|call|buy|sell|orders|cancel|recover) .*)$"
+    found = re.findall(wanted, text, re.MULTILINE)
     assert len(found) >= 9
     return found
 

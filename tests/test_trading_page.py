@@ -17,7 +17,13 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the page is not besid
 
 PRINTED = (
     ["accepted True", "True", "cancelled", r"filled 3 \d+(\.\d+)?"],
-    [".*from the last price.*", ".*lower limit.*", ".*not on the tick.*", ".*cannot be bought.*", ".*halted.*점심.*"],
+    [
+        ".*from the last price.*",
+        ".*lower limit.*",
+        ".*not on the tick.*",
+        ".*cannot be bought.*",
+        ".*halted.*점심.*",
+    ],
     ["uncertain", r"\['accepted'\] \(\)", "True", "1"],
 )
 

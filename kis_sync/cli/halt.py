@@ -9,7 +9,6 @@ import click
 
 from kis_sync.cli.consent import where
 from kis_sync.cli.options import broker, print_json, shared
-from kis_sync.errors import ConfigurationError
 
 
 @click.command("halt")
@@ -24,8 +23,6 @@ def command(reason: str, sim: bool, mode: str | None, as_json: bool, debug: bool
         kis-sync halt "strange fills"
     """
     with broker(sim, mode) as at:
-        if not (sim or at.settings.keep_journal):
-            raise ConfigurationError("with KIS_KEEP_JOURNAL=false a halt would end with this command")
         at.halt(reason)
         if as_json:
             print_json({"halted": True, "reason": reason})

@@ -1,13 +1,17 @@
 """When Korean stocks trade: holidays and the sessions of KRX and NXT by date, all in KST.
 
-The closures and late days of a year are known only when KRX announces them; a year that is not in the
-tables counts weekends only, and no late day. This room changes when an exchange announces a calendar or
-other hours.
+Of 2026 every closure that KRX announced is known. Assumed of every other year, earlier ones too: closed on
+New Year's day, 1 March, 1 and 5 May, 6 June, 15 August, 3 and 9 October, Christmas and the last weekday of
+December, and open on every other weekday, so that the holidays by the moon (new year, harvest, Buddha's
+birthday), substitute holidays, elections and whatever a year has besides are missing there. Assumed of every
+year: its first trading day opens at 10:00. The days of the university entrance exam are known from 2024 to
+2026. This room changes when an exchange announces a calendar or other hours.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -51,17 +55,15 @@ class TradingSession(NamedTuple):
     close: datetime
 
 
-_CLOSURES = {
+_ANNOUNCED = {
     2026: (
         "01-01 02-16 02-17 02-18 03-02 05-01 05-05 05-25 06-03 "
         "07-17 08-17 09-24 09-25 10-05 10-09 12-25 12-31"
     ),
 }
-_CLOSED_DATES = frozenset(
-    date.fromisoformat(f"{year}-{day}") for year, days in _CLOSURES.items() for day in days.split()
-)
-_FIRST_TRADING_DAYS = frozenset({date(2026, 1, 2)})  # the year's first session opens an hour late
-_EXAM_DAYS = frozenset({date(2026, 11, 19)})  # university entrance exam: the whole day an hour later
+_EVERY_YEAR = "01-01 03-01 05-01 05-05 06-06 08-15 10-03 10-09 12-25"
+_EXAM_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19)})
+"""University entrance exam: the whole day an hour later."""
 
 _NXT_SINCE = date(2025, 3, 4)
 _AFTER_MARKET_SINCE = date(2026, 9, 14)  # of KRX, in place of the evening's single prices
@@ -82,8 +84,18 @@ _OF_NXT = frozenset({SessionName.NXT_PRE, SessionName.NXT_MAIN, SessionName.NXT_
 
 
 def is_trading_day(day: date) -> bool:
-    """Whether KRX trades on ``day``: a weekday that is not a known closure. NXT follows it."""
-    return day.weekday() < 5 and day not in _CLOSED_DATES
+    """Whether KRX trades on ``day``: a weekday that is no closure, as far as those are known. NXT follows it.
+
+    >>> [is_trading_day(date(2027, 12, day)) for day in (29, 30, 31)]
+    [True, True, False]
+    """
+    return day.weekday() < 5 and day not in _closures(day.year)
+
+
+def last_weekday(year: int) -> date:
+    """The last weekday of a year, on which the exchanges are closed and the banks are not."""
+    day = date(year, 12, 31)
+    return day - timedelta(days=max(0, day.weekday() - 4))
 
 
 def previous_trading_day(day: date) -> date:
@@ -146,6 +158,21 @@ def sessions_after(exchange: Exchange, at: datetime, days: int) -> Iterator[Trad
                 yield each
 
 
+@functools.cache
+def _closures(year: int) -> frozenset[date]:
+    found = {date.fromisoformat(f"{year:04}-{day}") for day in _ANNOUNCED.get(year, _EVERY_YEAR).split()}
+    return frozenset(found if year in _ANNOUNCED else {*found, last_weekday(year)})
+
+
+@functools.cache
+def _first_trading_day(year: int) -> date:
+    """The year's first session, which opens an hour late."""
+    day = date(year, 1, 1)
+    while not is_trading_day(day):
+        day += timedelta(days=1)
+    return day
+
+
 def _is_on(name: SessionName, exchange: Exchange) -> bool:
     return exchange is Exchange.SOR or (name in _OF_NXT) is (exchange is Exchange.NXT)
 
@@ -154,7 +181,7 @@ def _is_held(name: SessionName, day: date) -> bool:
     if name in _OF_NXT and day < _NXT_SINCE:
         return False
     if name is SessionName.NXT_PRE:
-        return day not in _EXAM_DAYS | _FIRST_TRADING_DAYS
+        return day not in _EXAM_DAYS and day != _first_trading_day(day.year)
     if name in (SessionName.SINGLE_PRICE, SessionName.AFTER_MARKET):
         return (name is SessionName.AFTER_MARKET) is (day >= _AFTER_MARKET_SINCE)
     return True
@@ -163,5 +190,6 @@ def _is_held(name: SessionName, day: date) -> bool:
 def _moved(clock: time, day: date) -> datetime:
     """A session's opening or close as a moment of ``day``: an hour late where the day demands it."""
     usual = datetime.combine(day, clock, KST)
-    is_late = clock < _EVENING if day in _EXAM_DAYS else clock < _NOON and day in _FIRST_TRADING_DAYS
+    until = _EVENING if day in _EXAM_DAYS else _NOON
+    is_late = clock < until and (day in _EXAM_DAYS or day == _first_trading_day(day.year))
     return usual + _LATE if is_late else usual

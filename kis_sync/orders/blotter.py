@@ -6,20 +6,18 @@ This room changes when KIS's lists are to be read in another way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
+from kis_sync.api.asker import Asker
 from kis_sync.api.domestic_stock.executions import get_executions
 from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.api.domestic_stock.open_orders import read_open_orders
 from kis_sync.catalog import Mode
-from kis_sync.clock import Clock
-from kis_sync.errors import InvalidRequestError
 from kis_sync.orders.entry import Action, Entry, State
 from kis_sync.orders.journal import Journal
+from kis_sync.orders.likeness import agrees
 from kis_sync.orders.order import Order
-from kis_sync.orders.recovery import Evidence, Outcome, Verdict, claimed, settle, state_of
-from kis_sync.orders.sending import OrderAsker
+from kis_sync.orders.recovery import state_of
 
 _FEW_CODES = 5  # up to so many stocks are asked for one by one, more with one reading of the whole day
 _LOOK_AGAIN = 1.0  # seconds between two looks at an order
@@ -27,22 +25,12 @@ _OPEN = (State.ACCEPTED, State.PARTLY_FILLED)
 _UNSETTLED = (State.INTENDED, State.SENT, State.UNCERTAIN)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What became of the uncertain orders: ``settled`` are known now, ``uncertain`` are not, and say why."""
-
-    settled: tuple[Order, ...]
-    uncertain: tuple[Order, ...]
-
-
 class Blotter:
     """Follows the orders of one account: KIS's lists on one side, the journal on the other."""
 
-    def __init__(self, caller: OrderAsker, journal: Journal, clock: Clock, settling: timedelta) -> None:
+    def __init__(self, caller: Asker, journal: Journal) -> None:
         self._caller = caller
         self._journal = journal
-        self._clock = clock
-        self._settling = settling
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -56,31 +44,30 @@ class Blotter:
         rows = get_executions(self._caller, start, end, **wanted)  # type: ignore[arg-type]
         today = self._caller.now().date()
         for day, listed in _by_day(rows, today).items():
-            self._note(listed, day)
+            self.note(listed, day)
         return rows
 
     def order(self, number: int, day: date) -> Order | None:
-        """An order by its number, with what KIS lists of it now; ``None`` when nobody knows it."""
+        """The order that stands for a number now, as KIS lists it; ``None`` when nobody knows it."""
         entry = self._journal.by_number(number, day)
         # By stock where it is known: older logs show paper's numbers unpadded, which a filter may not match.
         code = "" if entry is None else entry.wish.code
         rows = self.executions(day, day, code=code) if code else self.executions(day, day, number=number)
-        row = next((row for row in rows if row.number == number), None)
         entry = self._journal.by_number(number, day)
         if entry is not None:
-            return self.order_of(entry, row)
+            living = self.living(entry, day)
+            row = _row_of(int(living.number), rows) if living.number else None
+            return self.order_of(living, raw=None if row is None else row.raw)
+        row = _row_of(number, rows)
         return None if row is None else Order.listed(row)
 
-    def order_of(self, entry: Entry, row: ListedOrder | None = None) -> Order:
+    def order_of(self, entry: Entry, *, raw: Mapping[str, object] | None = None) -> Order:
         """The order of a journal entry, with the numbers of the orders that it changed."""
-        chain = self._chain(entry)
-        if row is None:
-            return Order.journalled(entry, chain=chain)
-        return Order.journalled(entry, chain=chain, raw=row.raw)
+        return Order.journalled(entry, chain=self._chain(entry), raw=raw)
 
     def seen(self, order: Order, rows: Iterable[ListedOrder]) -> Order:
         """An order with what rows that were just read say of it; as it was when they do not show it."""
-        row = next((row for row in rows if order.number and row.number == int(order.number)), None)
+        row = _row_of(int(order.number), rows) if order.number else None
         return order if row is None else self._known(row, self._day(row))
 
     def pending(self, code: str = "") -> tuple[Order, ...]:
@@ -93,7 +80,7 @@ class Blotter:
         now = self._caller.now()
         if self._caller.mode is Mode.LIVE:
             rows = [row for row in read_open_orders(self._caller) if row.remaining]
-            self._note(rows, now.date())
+            self.note(rows, now.date())
         else:
             rows = list(self.executions(now.date(), now.date()))
         shown = {row.number for row in rows}
@@ -109,16 +96,6 @@ class Blotter:
             ]
         return tuple(order for order in found if code in ("", order.code))
 
-    def wait_for_fill(self, number: int, day: date, timeout: float) -> Order | None:
-        """The order as soon as nothing more can happen to it, or as it stands after ``timeout`` seconds."""
-        deadline = self._clock.monotonic() + timeout
-        while True:
-            order = self.order(number, day)
-            left = deadline - self._clock.monotonic()
-            if order is None or order.is_done or left <= 0:
-                return order
-            self._clock.sleep(min(_LOOK_AGAIN, left))
-
     def living(self, entry: Entry, day: date, until: int | None = None) -> Entry:
         """The entry that stands for an order now: itself, or the last that a change of all of it made.
 
@@ -133,153 +110,20 @@ class Blotter:
             entry = later
         return entry
 
-    # -- settling what is uncertain ----------------------------------------------------------------
-
-    def recover(self, *, only: str | None = None, wait: bool = False) -> Recovery:
-        """Settle the uncertain orders (``only`` the one of that id) by what KIS lists now.
-
-        With ``wait`` the lists are read again until the settling time has shown what they lack, too.
-        """
-        deadline = self._clock.monotonic() + 2 * self._settling.total_seconds() + 2 * _LOOK_AGAIN
-        if self._journal.entries(states=_UNSETTLED):
-            self._caller.know_the_time()
-        self._journal.adopt(self._caller.now())
-        begun = self._uncertain(only)
-        verdicts = self._settle(only)
-        while wait and verdicts and self._clock.monotonic() < deadline:
-            if not any(verdict.outcome is Outcome.MISSING for verdict in verdicts):
-                break
-            self._clock.sleep(_LOOK_AGAIN)
-            verdicts = self._settle(only)
-        left = {
-            each.entry.id: each for each in verdicts if each.outcome in (Outcome.MISSING, Outcome.UNCERTAIN)
-        }
-        stand = [self._journal.entry(each.id) for each in begun]
-        entries = [each for each in stand if each is not None]
-        return Recovery(
-            settled=tuple(self.order_of(each) for each in entries if each.id not in left),
-            uncertain=tuple(self.order_of(each) for each in entries if each.id in left),
-        )
-
-    def settle_by_hand(self, client_order_id: str, number: int | None) -> Order:
-        """Settle an uncertain order by what the user has seen: its number, or ``None``: it did not run."""
-        entry = self._journal.find(client_order_id)
-        if entry is None or entry.state is not State.UNCERTAIN:
-            state = "unknown" if entry is None else entry.state.value
-            raise InvalidRequestError(
-                f"only an uncertain order is settled by hand; {client_order_id} is {state}"
-            )
-        now = self._caller.now()
-        if number is None:
-            closed = self._journal.close(
-                entry, State.NOT_EXECUTED, now, reason="settled by hand: it did not run"
-            )
-            return self.order_of(closed)
-        day = (entry.sent_at or entry.intended_at).date()
-        owner = self._journal.by_number(number, day)
-        if owner is not None:
-            raise InvalidRequestError(f"order number {number} is that of {owner.client_order_id}")
-        row = next((row for row in get_executions(self._caller, day, day, number=number)), None)
-        if row is not None:
-            claimed(entry, row)
-        closed = self._journal.close(
-            entry,
-            State.ACCEPTED,
-            now,
-            number=row.written_number if row else str(number),
-            branch=row.branch if row else "",
-            reason="settled by hand",
-        )
-        if row is not None:
-            self._note([row], day)
-        return self.order_of(self._journal.find(client_order_id) or closed)
-
-    def _uncertain(self, only: str | None) -> list[Entry]:
-        entries = self._journal.entries(states=(State.UNCERTAIN,))
-        return [each for each in entries if only in (None, each.client_order_id)]
-
-    def _settle(self, only: str | None) -> list[Verdict]:
-        verdicts = []
-        for day, entries in _entries_by_day(self._uncertain(only)).items():
-            verdicts += self._settle_day(day, entries)
-        return verdicts
-
-    def _settle_day(self, day: date, asked: list[Entry]) -> list[Verdict]:
-        """Read the day's lists, then judge by the journal as it is after that.
-
-        Whatever a list shows was on its way before, and so in the journal: an order that is still being sent
-        is seen there as a claim, and never takes its row from it.
-        """
-        began = self._clock.monotonic()
-        rows = self._rows(day, asked)
-        # By the server's clock, which is known after its answer; the machine's may be off by any time.
-        read_at = self._caller.now() - timedelta(seconds=self._clock.monotonic() - began)
-        self._journal.learn((row.number for row in rows), day)
-        same_day = self._journal.entries(day=day)
-        ids = {each.id for each in asked}
-        uncertain = [each for each in same_day if each.id in ids and each.state is State.UNCERTAIN]
-        claiming = [
-            each
-            for each in same_day
-            if each.state is State.SENT or (each.state is State.UNCERTAIN and each.id not in ids)
-        ]
-        marks = {each.known_until for each in uncertain + claiming}
-        known = {mark: self._journal.known_before(mark, day) for mark in marks}
-        evidence = Evidence(
-            listed=rows,
-            owned=self._journal.owned(day),
-            known={each.id: known[each.known_until] for each in uncertain + claiming},
-            read_at=read_at,
-            is_complete=self._caller.mode is Mode.LIVE,
-            settling=self._settling,
-            in_flight=claiming,
-        )
-        verdicts = settle(uncertain, evidence)
-        for verdict in verdicts:
-            self._apply(verdict, read_at, day)
-        return verdicts
-
-    def _apply(self, verdict: Verdict, at: datetime, day: date) -> None:
-        entry, journal = verdict.entry, self._journal
-        if verdict.outcome is Outcome.FOUND and verdict.listed is not None:
-            row = verdict.listed
-            journal.close(
-                entry, State.ACCEPTED, at, number=row.written_number, branch=row.branch, reason=verdict.reason
-            )
-            self._note([row], day)
-        elif verdict.outcome is Outcome.NOT_EXECUTED:
-            journal.close(entry, State.NOT_EXECUTED, at, reason=verdict.reason)
-        else:
-            if verdict.outcome is Outcome.MISSING:
-                journal.mark_missing([entry], at)
-            else:
-                journal.clear_missing([entry])
-            journal.close(entry, State.UNCERTAIN, at, reason=verdict.reason)
-
-    def _rows(self, day: date, entries: Iterable[Entry]) -> tuple[ListedOrder, ...]:
-        """The day's orders of the stocks that the entries are about; of all where one does not say."""
-        codes = {entry.wish.code for entry in entries}
-        if "" in codes or len(codes) > _FEW_CODES:
-            codes = {""}
-        rows = [row for code in sorted(codes) for row in get_executions(self._caller, day, day, code=code)]
-        if self._caller.mode is Mode.LIVE and day == self._caller.now().date():
-            rows += read_open_orders(self._caller)  # a second witness; it has only today's
-        return tuple(rows)
-
     # -- the journal's side ------------------------------------------------------------------------
 
     def _day(self, row: ListedOrder) -> date:
         return (row.ordered_at or self._caller.now()).date()
 
     def _known(self, row: ListedOrder, day: date) -> Order:
-        entry = self._journal.by_number(row.number, day)
-        return Order.listed(row) if entry is None else self.order_of(entry, row)
+        entry = self._entry_of(row, day)
+        return Order.listed(row) if entry is None else self.order_of(entry, raw=row.raw)
 
-    def _note(self, rows: Sequence[ListedOrder], day: date) -> None:
+    def note(self, rows: Sequence[ListedOrder], day: date) -> None:
         """Take into the journal what rows say of orders of ours; of any, that its number is taken."""
         self._journal.learn([row.number for row in rows], day)
         for row in rows:
-            entry = self._journal.by_number(row.number, day)
+            entry = self._entry_of(row, day)
             if entry is None or entry.wish.action not in (Action.NEW, Action.CHANGE):
                 continue
             state = state_of(row)
@@ -292,6 +136,11 @@ class Blotter:
                     average_price=row.average_price,
                     remaining=row.remaining,
                 )
+
+    def _entry_of(self, row: ListedOrder, day: date) -> Entry | None:
+        """The entry that a row is about; none for another order that happens to have its number."""
+        entry = self._journal.by_number(row.number, day, branch=row.branch, code=row.code, side=row.side)
+        return entry if entry is not None and agrees(row, entry) else None
 
     def _chain(self, entry: Entry) -> tuple[int, ...]:
         """The numbers of the orders before this one, the first of all at the front."""
@@ -308,14 +157,8 @@ class Blotter:
         if not entry.number:
             return None
         changes = self._journal.changes_of(int(entry.number), day)
-        return next((each for each in changes if each.number and each.wish.quantity is None), None)
-
-
-def _entries_by_day(entries: Iterable[Entry]) -> Mapping[date, list[Entry]]:
-    days: dict[date, list[Entry]] = {}
-    for entry in entries:
-        days.setdefault((entry.sent_at or entry.intended_at).date(), []).append(entry)
-    return days
+        took_all = (each for each in changes if each.number and each.wish.quantity is None)
+        return next((each for each in took_all if not each.state.frees_its_id), None)
 
 
 def _by_day(rows: Iterable[ListedOrder], today: date) -> Mapping[date, list[ListedOrder]]:
@@ -323,3 +166,7 @@ def _by_day(rows: Iterable[ListedOrder], today: date) -> Mapping[date, list[List
     for row in rows:
         days.setdefault(row.ordered_at.date() if row.ordered_at else today, []).append(row)
     return days
+
+
+def _row_of(number: int, rows: Iterable[ListedOrder]) -> ListedOrder | None:
+    return next((row for row in rows if row.number == number), None)

@@ -32,12 +32,18 @@ from kis_sync.orders.journal_rows import (
     places,
     select,
     update,
+    worth_of,
 )
+from kis_sync.orders.likeness import SKEW, same_stock, side_of
 from kis_sync.orders.ownership import Ownership
 from kis_sync.orders.progress import SENDING, number_value
 
 _NOT_SENT = "the order was not sent"
 _NOT_KEPT = "what became of the order could not be written down"
+_NOT_NOTED = "what KIS lists of an order could not be written down"
+_NOT_LEARNT = "the order numbers that KIS lists could not be written down"
+_NOT_ADOPTED = "the orders that a sender left behind could not be settled"
+_NOT_MARKED = "which orders KIS's lists lack could not be written down"
 _POLL_SECONDS = 0.05
 _LONGEST_ID = 200
 
@@ -119,8 +125,9 @@ class Journal(JournalLookup):
         """Note the outcome of the sending, as KIS answered it or as lists settled an uncertain one later.
 
         An entry that was settled meanwhile keeps what is further on. No order number settles two entries:
-        one that another owns leaves an uncertain entry as it is. ``JournalError`` when the outcome
-        contradicts what stands there.
+        one that another owns leaves an uncertain entry as it is, unless that one is of another stock or
+        side, or had ended before this one was sent: then the number was given out twice. ``JournalError``
+        when the outcome contradicts what stands there.
         """
 
         def conclude(connection: Connection, stands: Entry) -> Entry:
@@ -160,7 +167,7 @@ class Journal(JournalLookup):
                 reason=reason,
             )
 
-        return self._change(entry, at, report, _NOT_KEPT, Reach.MAYBE_EXECUTED)
+        return self._change(entry, at, report, _NOT_NOTED, Reach.NOT_EXECUTED)
 
     def mark_missing(self, entries: Iterable[Entry], at: datetime) -> list[Entry]:
         """Note when complete lists were first seen to lack them; an earlier moment of this sending stays."""
@@ -175,7 +182,7 @@ class Journal(JournalLookup):
 
         What had not begun to leave is not executed, what had is uncertain.
         """
-        with self._file.transaction(_NOT_KEPT) as connection:
+        with self._file.transaction(_NOT_ADOPTED) as connection:
             states = [state.value for state in SENDING]
             open_ones = select(connection, f"WHERE state IN {places(states)} ORDER BY id", *states)
             adopted = [self._adopted(connection, each, korean(at)) for each in open_ones]
@@ -194,7 +201,7 @@ class Journal(JournalLookup):
             if stands is None:
                 raise JournalError(f"this journal has no entry {entry.id}")
             if stands.state in SENDING:
-                with self._file.transaction(_NOT_KEPT) as connection:
+                with self._file.transaction(_NOT_ADOPTED) as connection:
                     stands = self._adopted(
                         connection, _standing(connection, entry), (now or self._clock.now)()
                     )
@@ -208,7 +215,7 @@ class Journal(JournalLookup):
         told = {number for number in numbers if 0 <= number <= MOST}
         if not told - self.known_before(MOST, day):
             return  # nothing to sync: lists are read again and again
-        with self._file.transaction(_NOT_KEPT) as connection:
+        with self._file.transaction(_NOT_LEARNT) as connection:
             mark = _mark(connection) + 1
             rows = [(day.isoformat(), number, mark) for number in sorted(told)]
             connection.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", rows)
@@ -259,7 +266,7 @@ class Journal(JournalLookup):
 
     def _set_missing(self, entries: Iterable[Entry], at: datetime | None) -> list[Entry]:
         changed = []
-        with self._file.transaction(_NOT_KEPT) as connection:
+        with self._file.transaction(_NOT_MARKED) as connection:
             for entry in entries:
                 before = _standing(connection, entry)
                 changed.append(replace(before, missing_since=_missing_since(before, at)))
@@ -298,7 +305,16 @@ def _is_taken(connection: Connection, entry: Entry, number: str) -> bool:
         return False
     day = (entry.sent_at or entry.intended_at).date().isoformat()
     rest = f"WHERE number_value = ? AND day = ? AND id <> ? AND {IN_SERIES}"
-    return bool(select(connection, rest, value, day, entry.id))
+    return any(_is_rival(each, entry) for each in select(connection, rest, value, day, entry.id))
+
+
+def _is_rival(owner: Entry, entry: Entry) -> bool:
+    """Whether the owner's order can be the entry's, too; the branch does not count, see ``agrees``."""
+    sent_at = entry.sent_at or entry.intended_at
+    if owner.ended_at is not None and owner.ended_at < sent_at - SKEW:
+        return False
+    codes, sides = (owner.wish.code, entry.wish.code), {side_of(owner.wish), side_of(entry.wish)}
+    return (not all(codes) or same_stock(*codes)) and len(sides - {None}) < 2
 
 
 def _mark(connection: Connection) -> int:
@@ -323,8 +339,7 @@ def _check_same(entry: Entry, wish: Wish) -> None:
 
 
 def _check_day(connection: Connection, day: date, amount: int, most: int) -> None:
-    question = "SELECT coalesce(sum(counted), 0) FROM entries WHERE day = ?"
-    taken: int = connection.execute(question, (day.isoformat(),)).fetchone()[0]
+    taken = worth_of(connection, day)
     if taken + amount > most:
         raise InvalidRequestError(
             f"{_NOT_SENT}: it is worth {amount:,} won, and of the day's most of {most:,} won "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import threading
 import time
@@ -27,7 +28,8 @@ _opening = threading.Lock()  # closing a handle of a file drops every lock that 
 class JournalFile:
     """One SQLite file for all threads of this process. It is opened at the first use, again after a close.
 
-    A transaction waits up to ``busy_seconds`` (of real time) for other processes.
+    A transaction waits up to ``busy_seconds`` (of real time) for other processes. Whoever knew a file goes on
+    with that one or not at all: in another, every id would be free again, and a repeat a second order.
     """
 
     def __init__(self, path: Path | None, busy_seconds: float) -> None:
@@ -37,6 +39,7 @@ class JournalFile:
         self._inside = False
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._mark: int | None = None  # a file that is made anew can have the same identity
         _all.add(self)
 
     @contextlib.contextmanager
@@ -92,9 +95,6 @@ class JournalFile:
         connection = self._opened()
         if connection.in_transaction:  # Ctrl-C fell between two lines of ours
             connection.execute("ROLLBACK")
-        if self._path is not None and self._identity != _identity(self._path):
-            self.close()
-            raise FileNotFoundError("it was moved or removed while it was in use")
         return connection
 
     def _undo(self, connection: sqlite3.Connection) -> None:
@@ -105,6 +105,9 @@ class JournalFile:
             self.close()  # closing undoes too
 
     def _opened(self) -> sqlite3.Connection:
+        if self._path is not None and self._identity not in (None, _identity(self._path)):
+            self.close()
+            raise FileNotFoundError(_GONE)
         if self._connection is None:
             self._connection = self._open()
         return self._connection
@@ -113,17 +116,28 @@ class JournalFile:
         if self._path is None:
             return self._prepared(":memory:")
         with _opening:
-            _make_private(self._path)
-            self._identity = _identity(self._path)
+            if self._identity is None:
+                _make_private(self._path)
+            identity = _identity(self._path)
             deadline = time.monotonic() + self._busy_seconds
             while True:
                 try:
-                    return self._prepared(self._path)
+                    connection = self._prepared(self._path)
+                    self._recognise(connection, identity)
+                    return connection
                 except sqlite3.OperationalError as error:
                     # several that open a new file at once can be refused without the wait asked for
                     if "locked" not in str(error) or time.monotonic() >= deadline:
                         raise
                 time.sleep(_RETRY_SECONDS)
+
+    def _recognise(self, connection: sqlite3.Connection, identity: tuple[int, int] | None) -> None:
+        """Know the file from now on; ``FileNotFoundError`` for another than the one that was known."""
+        mark: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        if self._mark not in (None, mark):
+            connection.close()
+            raise FileNotFoundError(_GONE)
+        self._identity, self._mark = identity, mark
 
     def _prepared(self, place: Path | str) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -164,6 +178,11 @@ class JournalFile:
         return told
 
 
+_GONE = (
+    "it was moved, removed or replaced since this process first used it, and what is on record there is not "
+    "known any more; put it back, or look at the account's orders and then begin a new journal with a new "
+    "process or a new KISBroker"
+)
 _CAUSES = {
     "database is locked": "another program has kept it locked for {seconds:g} seconds",
     "is full": "the disk is full",
@@ -186,6 +205,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
     if version == 0:
         for statement in SCHEMA:
             connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

@@ -102,6 +102,13 @@ def events(connection: sqlite3.Connection, entry: Entry) -> list[Event]:
     return [Event(datetime.fromisoformat(row["at"]), State(row["state"]), row["reason"]) for row in rows]
 
 
+def worth_of(connection: sqlite3.Connection, day: date) -> int:
+    """What the living entries of a day are worth, in won."""
+    question = "SELECT coalesce(sum(counted), 0) FROM entries WHERE day = ?"
+    taken: int = connection.execute(question, (day.isoformat(),)).fetchone()[0]
+    return taken
+
+
 def is_in_series(entry: Entry) -> bool:
     """Whether its order number is of the series that lists of domestic stocks show."""
     return entry.wish.endpoint in _SERIES

@@ -7,14 +7,16 @@ open here. This room changes when KIS lists orders in another way.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.api.domestic_stock.order_type import Side, order_type
 from kis_sync.market.exchanges import Exchange
 from kis_sync.orders.entry import Action, Entry, State, Wish
+from kis_sync.orders.progress import number_value
 
 SKEW = timedelta(seconds=3)
 """How much earlier than its sending an order may be listed: the client follows the server's clock to within
@@ -54,16 +56,79 @@ def resembles(row: ListedOrder, entry: Entry) -> bool:
     The same stock and side is enough, since order type, quantity and price may be listed otherwise than
     they were sent; the time only counts if it is minutes before the sending.
     """
-    return _is_of_stock(row, entry.wish) and _is_late_enough(row, entry)
+    return is_of_stock(row, entry.wish) and _is_late_enough(row, entry)
+
+
+def agrees(row: ListedOrder, entry: Entry) -> bool:
+    """Whether a row of the entry's order number can be the entry's order at all.
+
+    Numbers alone do not say so: KIS numbers orders by branch, and a server can begin its numbers anew. Only
+    another stock, side or action contradicts; a branch does not, since nobody documents that the office of
+    an order's receipt is the one that lists give.
+    """
+    wish = entry.wish
+    if not is_of_stock(row, wish):
+        return False
+    if wish.action is Action.OTHER:
+        return True
+    is_of_action = wish.action is Action.CANCEL or not row.is_cancellation
+    return is_of_action and row.original in (None, wish.original)
+
+
+def could_own(row: ListedOrder, owner: Entry) -> bool:
+    """Whether the row, of an order number that the entry owns, was ordered while that was sent, too."""
+    if not agrees(row, owner) or came_before(row, owner):
+        return False
+    ended_at = None if owner.state is State.SENT else owner.ended_at
+    return row.ordered_at is None or ended_at is None or row.ordered_at <= ended_at + SKEW
+
+
+def misfit(row: ListedOrder, owner: Entry) -> tuple[bool, bool, bool, timedelta]:
+    """How little of the rows with an owner's number this one looks like his order: the least is his."""
+    is_elsewhere = bool(owner.branch and row.branch) and row.branch != owner.branch
+    far = distance(row, owner.sent_at or owner.intended_at)
+    return not could_own(row, owner), not fits(row, owner), is_elsewhere, far
+
+
+def row_of(entry: Entry, rows: Iterable[ListedOrder]) -> ListedOrder | None:
+    """What rows, of several orders that may have the same number, say of the entry's order."""
+    number = number_value(entry.number)
+    own = [row for row in newest(row for row in rows if row.number == number) if agrees(row, entry)]
+    return min(own, key=lambda row: misfit(row, entry), default=None)
+
+
+def came_before(row: ListedOrder, entry: Entry) -> bool:
+    """Whether the row was ordered before the entry was sent, by whatever clock."""
+    return row.ordered_at is not None and row.ordered_at < (entry.sent_at or entry.intended_at) - SKEW
+
+
+def came_after(row: ListedOrder, entry: Entry) -> bool:
+    """Whether the row was ordered after the entry was sent, so that nobody can have known it before."""
+    return row.ordered_at is not None and row.ordered_at > (entry.sent_at or entry.intended_at) + SKEW
+
+
+def distance(row: ListedOrder, moment: datetime) -> timedelta:
+    """How far in time; what tells none is the farthest."""
+    return timedelta.max if row.ordered_at is None else abs(row.ordered_at - moment)
+
+
+def same_stock(code: str, other: str) -> bool:
+    """Whether two codes are of one stock, with an ETN's Q or without."""
+    return code[-_CODE_LENGTH:] == other[-_CODE_LENGTH:]
+
+
+def stock_of(row: ListedOrder) -> tuple[str, str]:
+    """Stock and side of a listed order, as two lists of it have them in common."""
+    return row.code[-_CODE_LENGTH:], row.side.value
 
 
 def is_about_the_same(row: ListedOrder, wish: Wish) -> bool:
     """Whether both are the same action (on the same order, if on one), and of the same stock and side."""
     if wish.action is Action.NEW:
-        return row.original is None and not row.is_cancellation and _is_of_stock(row, wish)
+        return row.original is None and not row.is_cancellation and is_of_stock(row, wish)
     if wish.action is Action.OTHER or wish.original is None or row.original != wish.original:
         return False
-    return row.is_cancellation == (wish.action is Action.CANCEL) and _is_of_stock(row, wish)
+    return row.is_cancellation == (wish.action is Action.CANCEL) and is_of_stock(row, wish)
 
 
 def intent(wish: Wish) -> tuple[object, ...]:
@@ -85,16 +150,54 @@ def is_rejected(row: ListedOrder) -> bool:
     return row.filled == 0 and row.rejected > 0 and row.rejected >= row.quantity
 
 
-def newest(rows: Iterable[ListedOrder]) -> dict[int, ListedOrder]:
-    """One row an order number: that which tells of most done, with what only others of it tell.
+def newest(rows: Iterable[ListedOrder]) -> list[ListedOrder]:
+    """One row an order: that which tells of most done, with what only others of it tell; by number.
 
     An order may be listed twice, by two lists, or by two pages while it was filled. Neither the order of
-    rows nor how often one comes matters.
+    rows nor how often one comes matters. Rows of one number are of one order if stock, side and branch are
+    the same (what tells no branch goes with any), and the times not further apart than ``SKEW``.
     """
-    grouped: dict[int, list[ListedOrder]] = {}
+    grouped = defaultdict(list)
     for row in rows:
-        grouped.setdefault(row.number, []).append(row)
-    return {number: _merged(same) for number, same in grouped.items()}
+        grouped[row.number, stock_of(row)].append(row)
+    return [
+        _merged(same)
+        for _, alike in sorted(grouped.items())
+        for of_branch in _by_branch(alike)
+        for same in _by_time(of_branch)
+    ]
+
+
+def _by_branch(rows: list[ListedOrder]) -> Iterator[list[ListedOrder]]:
+    branches: dict[str, list[ListedOrder]] = {branch: [] for branch in sorted({row.branch for row in rows})}
+    blank = branches.pop("", [])
+    for row in rows:
+        branches.get(row.branch, blank).append(row)
+    told = {branch: list(of_branch) for branch, of_branch in branches.items()}
+    for row in blank if told else ():
+        branches[min(told, key=lambda branch: _nearest(row, told[branch]))].append(row)
+    yield from branches.values() if told else (rows,)
+
+
+def _nearest(row: ListedOrder, rows: Iterable[ListedOrder]) -> timedelta:
+    return timedelta() if row.ordered_at is None else min(distance(each, row.ordered_at) for each in rows)
+
+
+def _by_time(rows: list[ListedOrder]) -> Iterator[list[ListedOrder]]:
+    """Apart where the numbers must have begun anew in between; what tells no time goes with the last."""
+    told = sorted((row for row in rows if row.ordered_at), key=_moment)
+    same: list[ListedOrder] = []
+    for row in told:
+        if same and _moment(row) - _moment(same[-1]) > SKEW:
+            yield same
+            same = []
+        same.append(row)
+    yield same + [row for row in rows if row.ordered_at is None]
+
+
+def _moment(row: ListedOrder) -> datetime:
+    assert row.ordered_at is not None
+    return row.ordered_at
 
 
 def _merged(rows: list[ListedOrder]) -> ListedOrder:
@@ -124,9 +227,9 @@ def _done(row: ListedOrder) -> tuple[int, int]:
     return gone, row.filled
 
 
-def _is_of_stock(row: ListedOrder, wish: Wish) -> bool:
-    same_code = not wish.code or row.code[-_CODE_LENGTH:] == wish.code[-_CODE_LENGTH:]
-    return same_code and side_of(wish) in (None, row.side)
+def is_of_stock(row: ListedOrder, wish: Wish) -> bool:
+    """Whether the row is of the wish's stock and side, as far as the wish names them."""
+    return (not wish.code or same_stock(row.code, wish.code)) and side_of(wish) in (None, row.side)
 
 
 def _is_of_kind(row: ListedOrder, wish: Wish) -> bool:

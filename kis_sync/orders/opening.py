@@ -16,7 +16,10 @@ from kis_sync.orders.desk import OrderDesk
 from kis_sync.orders.facts import FactsDesk
 from kis_sync.orders.halt import HaltSwitch
 from kis_sync.orders.journal import Journal
-from kis_sync.orders.sending import OrderAsker
+from kis_sync.orders.judge import Judge
+from kis_sync.orders.once import Once
+from kis_sync.orders.recovering import Recoverer
+from kis_sync.orders.sending import OrderAsker, Sender
 from kis_sync.settings import Settings
 
 _MARGIN = 10.0  # seconds beyond the time-outs of an order, for waiting in the limiter
@@ -25,19 +28,28 @@ _journals: WeakValueDictionary[tuple[str, str, str, int], Journal] = WeakValueDi
 _switches: WeakValueDictionary[tuple[str, str, str], HaltSwitch] = WeakValueDictionary()
 
 
-def open_desk(caller: OrderAsker, settings: Settings, clock: Clock) -> OrderDesk:
-    """The desk of the settings' account. Nothing is read from disk or sent before the first order."""
-    folder = _folder(settings)
-    journal = _shared_journal(folder, settings, clock)
+def open_desk(caller: OrderAsker, settings: Settings, clock: Clock, *, in_memory: bool = False) -> OrderDesk:
+    """The desk of the settings' account. Nothing is read from disk or sent before the first order.
+
+    Without a journal on disk the halt switch still is there: it stops every process of the account. With
+    ``in_memory`` neither is, for an account that ends with this process.
+    """
+    folder = None if in_memory else _folder(settings)
+    journal = _shared_journal(folder if settings.keep_journal else None, settings, clock)
     limits, halt = settings.order_limits, _shared_switch(folder, settings)
+    blotter = Blotter(caller, journal)
+    settling = timedelta(seconds=settings.settling_seconds)
+    recoverer = Recoverer(caller, journal, blotter, clock, settling)
+    in_flight_seconds = settings.connect_timeout + 2 * settings.order_timeout + _MARGIN
     return OrderDesk(
         caller,
         journal=journal,
-        blotter=Blotter(caller, journal, clock, timedelta(seconds=settings.settling_seconds)),
+        blotter=blotter,
+        recoverer=recoverer,
         halt=halt,
-        facts=FactsDesk(caller, limits, halt, clock),
-        limits=limits,
-        in_flight_seconds=settings.connect_timeout + 2 * settings.order_timeout + _MARGIN,
+        sender=Sender(caller, journal, halt, limits.most_won_a_day),
+        once=Once(caller, journal, blotter, recoverer, in_flight_seconds),
+        judge=Judge(FactsDesk(caller, limits, halt, clock), journal, limits),
     )
 
 
@@ -62,10 +74,8 @@ def _shared_switch(folder: Path | None, settings: Settings) -> HaltSwitch:
         return switch
 
 
-def _folder(settings: Settings) -> Path | None:
-    """Where the journal and the halt file lie; ``None``: in memory."""
-    if not settings.keep_journal:
-        return None
+def _folder(settings: Settings) -> Path:
+    """Where the journal and the halt file lie."""
     if settings.data_dir is not None:
         return Path(settings.data_dir)
     from platformdirs import user_data_path  # imported where used

@@ -7,8 +7,8 @@ order of somebody else's, or an unlike one of ours, whose row fits an entry all 
 Always true, and tested by shuffling, doubling, delaying and dropping rows:
 
 1. The order of rows, and how often one comes, change nothing.
-2. No number is given to two entries, and none that the journal owns, that was known before the sending, or
-   that an order being sent could still hear.
+2. No order is given to two entries, and none that an entry in the journal owns, that was known before the
+   sending, or whose number an order being sent could still hear.
 3. An order that ran and is shown is found. Where look-alikes are too many to say whose it is, it stays
    uncertain, and their numbers are told.
 4. Of equal entries as many are found as there are orders for them: the largest set of pairs.
@@ -19,6 +19,11 @@ Always true, and tested by shuffling, doubling, delaying and dropping rows:
 8. Without look-alikes, and if orders run while they are waited for, reading again what was lacking at first
    ends as if one reading had shown all.
 
+An order number says little by itself: KIS numbers by day and branch, nobody documents whether an account sees
+two branches, and a server can begin its numbers anew on the same day. So a number that is owned explains one
+row that is like its owner's order and of his time, and one that was known before explains what was ordered
+before; whatever else has that number is judged like any other.
+
 What no list can tell: somebody else's look-alike within the same minute, while ours did not run, is taken
 for ours.
 
@@ -28,17 +33,26 @@ This room changes when another conclusion can be drawn from what KIS lists.
 from __future__ import annotations
 
 import enum
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.errors import InvalidRequestError
-from kis_sync.orders.entry import Action, Entry, State
-from kis_sync.orders.likeness import fits, is_about_the_same, is_rejected, newest, resembles
-from kis_sync.orders.sharing import Shares, share_out, told
+from kis_sync.orders.entry import Action, Entry, State, Wish
+from kis_sync.orders.likeness import (
+    came_before,
+    fits,
+    is_about_the_same,
+    is_of_stock,
+    is_rejected,
+    newest,
+    resembles,
+    stock_of,
+)
+from kis_sync.orders.sharing import Shares, explained, share_out, told
 
 _NO_LIST = "no list is read for this kind of order; look at the account, then say what became of it"
 _MAY_LACK = (
@@ -69,8 +83,9 @@ class Evidence:
     is by then in the journal, as one that is being sent, is uncertain, or owns its number. Taken earlier, an
     order sent meanwhile would look like nobody's.
 
-    ``owned`` are the order numbers of that day which entries own. ``known`` are, for each entry (by its
-    ``id``), the numbers that were known before it was sent. ``is_complete`` says that the lists are live's,
+    ``owners`` are the entries of that day that own order numbers, by these; ``owned`` are numbers that are
+    owned by whom nobody says: all rows of them are. ``known`` are, for each entry (by its ``id``), the
+    numbers that were known before it was sent. ``is_complete`` says that the lists are live's,
     of the entries' day and stocks, read to the end; paper's lists never are, since they are seen to lack
     orders that ran. ``settling`` is how long lists may lag behind, at least ``SLACK`` outside of tests.
     ``in_flight`` are the entries that claim orders too, but are not judged: those being sent by a living
@@ -84,6 +99,7 @@ class Evidence:
     is_complete: bool
     settling: timedelta
     in_flight: Sequence[Entry] = ()
+    owners: Mapping[int, Sequence[Entry]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +161,7 @@ def claimed(entry: Entry, listed: ListedOrder, owned: Container[int] = ()) -> Ve
     Raises ``InvalidRequestError`` when it cannot be: the number is another entry's, or what was done, stock
     or side differ. Quantity, price and time are the user's to judge.
     """
-    number = told([listed.number])
+    number = told([listed])
     if listed.number in owned:
         raise InvalidRequestError(f"{number} is that of another order in the journal")
     if entry.wish.action is not Action.OTHER and not is_about_the_same(listed, entry.wish):
@@ -159,46 +175,51 @@ def claimed(entry: Entry, listed: ListedOrder, owned: Container[int] = ()) -> Ve
 class _Reading:
     """The evidence put in order.
 
-    ``rows`` has one row a number. Of those that no entry owns or gets: ``awaited`` fit an order that is
-    being sent, ``rejected`` did not run, ``left`` are the rest. ``taken`` is how many shares the listed
-    changes and cancellations took from each order.
+    ``rows`` has one row an order; orders are named by their places in it, and ``of_number`` has those of one
+    number. Of those that no entry owns or gets: ``awaited`` fit an order that is being sent, ``rejected`` did
+    not run, ``left`` are the rest.
     """
 
     evidence: Evidence
     rows: Mapping[int, ListedOrder]
+    of_number: Mapping[int, Sequence[ListedOrder]]
     shares: Shares
     awaited: Mapping[int, ListedOrder]
     rejected: Mapping[int, ListedOrder]
     left: Mapping[int, ListedOrder]
-    taken: Mapping[int, int]
 
     @classmethod
     def of(cls, asked: Sequence[Entry], evidence: Evidence) -> _Reading:
-        rows = newest(evidence.listed)
-        free = {number: row for number, row in rows.items() if number not in evidence.owned}
-        shares = share_out(asked, evidence.in_flight, free, evidence.known)
-        for number in shares.given.values():
-            del free[number]
-        awaited = {number: free.pop(number) for number in shares.awaited}
-        rejected = {number: row for number, row in free.items() if is_rejected(row)}
-        left = {number: row for number, row in free.items() if number not in rejected}
-        taken: Counter[int] = Counter()
+        rows = dict(enumerate(newest(evidence.listed)))
+        of_number = defaultdict(list)
         for row in rows.values():
-            if row.original is not None and not is_rejected(row):
-                taken[row.original] += row.quantity
-        return cls(evidence, rows, shares, awaited, rejected, left, taken)
+            of_number[row.number].append(row)
+        others = explained(rows, evidence.owned, evidence.owners)
+        free = {place: row for place, row in rows.items() if place not in others}
+        unclear = {
+            entry.id
+            for entry in (*asked, *evidence.in_flight)
+            if entry.state is State.UNCERTAIN and len(_originals(entry.wish, of_number)) > 1
+        }
+        shares = share_out(asked, evidence.in_flight, free, evidence.known, unclear)
+        for place in shares.given.values():
+            del free[place]
+        awaited = {place: free.pop(place) for place in shares.awaited}
+        rejected = {place: row for place, row in free.items() if is_rejected(row)}
+        left = {place: row for place, row in free.items() if place not in rejected}
+        return cls(evidence, rows, of_number, shares, awaited, rejected, left)
 
     def verdict(self, entry: Entry) -> Verdict:
         """What became of an entry."""
-        number, withheld = self.shares.given.get(entry.id), self.shares.withheld.get(entry.id)
+        place, withheld = self.shares.given.get(entry.id), self.shares.withheld.get(entry.id)
         counted = self.shares.counted.get(entry.id)
-        if number is not None:
-            outcome, reason = Outcome.FOUND, f"{told([number])} is listed as it was sent"
+        listed = None if place is None else self.rows[place]
+        if listed is not None:
+            outcome, reason = Outcome.FOUND, f"{told([listed])} is listed as it was sent"
         elif withheld is not None:
             outcome, reason = Outcome.UNCERTAIN, withheld
         else:
             outcome, reason = self._unlisted(entry)
-        listed = None if number is None else self.rows[number]
         return Verdict(entry, outcome, listed, f"{reason} ({counted})" if counted else reason)
 
     def _unlisted(self, entry: Entry) -> tuple[Outcome, str]:
@@ -209,7 +230,7 @@ class _Reading:
             return Outcome.UNCERTAIN, f"{told(alike)} {_ALIKE}"
         if entry.wish.action is not Action.NEW and (doubt := self._doubt_of_original(entry)):
             return Outcome.UNCERTAIN, doubt
-        rejected = [number for number in self.rejected if fits(self.rejected[number], entry)]
+        rejected = [row for row in self.rejected.values() if fits(row, entry)]
         also = f"; {told(rejected)} looks like it and was rejected" if rejected else ""
         if not self.evidence.is_complete:
             return Outcome.UNCERTAIN, _MAY_LACK + also
@@ -236,34 +257,61 @@ class _Reading:
             f"it did not run: complete lists lacked it at {first:%H:%M:%S} and at {read_at:%H:%M:%S}"
         )
 
-    def _alike(self, entry: Entry, rows: Mapping[int, ListedOrder]) -> list[int]:
-        """Numbers among ``rows`` that fit nobody to the letter, and may be the entry's all the same.
+    def _alike(self, entry: Entry, rows: Mapping[int, ListedOrder]) -> list[ListedOrder]:
+        """What of ``rows`` fits nobody to the letter, and may be the entry's all the same.
 
-        What was done to an order that is listed itself, or known, is no sign of another new order.
+        A number that was known before the sending only speaks against a row that was ordered before it.
         """
-        known, original = self.evidence.known.get(entry.id, frozenset()), entry.wish.original
-        if entry.wish.action is not Action.NEW:
-            return [n for n, row in rows.items() if n not in known and row.original == original]
-        return [
-            number
-            for number, row in rows.items()
-            if number not in known
-            and resembles(row, entry)
-            and not (
-                row.original in self.rows or row.original in self.evidence.owned or row.original in known
-            )
-        ]
+        known, wish = self.evidence.known.get(entry.id, frozenset()), entry.wish
+        new = [row for row in rows.values() if row.number not in known or not came_before(row, entry)]
+        if wish.action is not Action.NEW:
+            return [row for row in new if row.original == wish.original]
+        return [row for row in new if resembles(row, entry) and not self._is_of_another(row, known)]
+
+    def _is_of_another(self, row: ListedOrder, known: AbstractSet[int]) -> bool:
+        """Whether it is what was done to an order that is listed itself, owned or was known.
+
+        That is no sign of another new order.
+        """
+        number = row.original
+        if number is None:
+            return False
+        owners = self.evidence.owners.get(number)
+        if number in known or (owners is None and number in self.evidence.owned):
+            return True
+        return any(stock_of(each) == stock_of(row) for each in self.of_number.get(number, ())) or any(
+            is_of_stock(row, owner.wish) for owner in owners or ()
+        )
 
     def _doubt_of_original(self, entry: Entry) -> str | None:
         """Why a change or cancellation may have run by what is left of the order that it is about."""
-        original = entry.wish.original
-        if original is None or original not in self.rows:
+        found = _originals(entry.wish, self.of_number)
+        if not found:
             return "the order that it is about is not listed, so that the list does not say what became of it"
-        row = self.rows[original]
+        if len(found) > 1:
+            return f"{told(found)} could be the order that it is about"
+        (row,) = found
         gone = row.cancelled or 0
         if row.remaining is not None:
             gone = row.quantity - row.filled - row.rejected - row.remaining
-        if gone <= self.taken.get(original, 0):
+        if gone <= self._taken(row):
             return None
         over = "" if row.remaining else ", but nothing of it is left in any case"
-        return f"more of {told([original])} is gone than the listed changes and cancellations took{over}"
+        return f"more of {told(found)} is gone than the listed changes and cancellations took{over}"
+
+    def _taken(self, original: ListedOrder) -> int:
+        """How many shares the listed changes and cancellations took from an order, surely from that one."""
+        return sum(
+            row.quantity
+            for row in self.rows.values()
+            if row.original == original.number
+            and stock_of(row) == stock_of(original)
+            and (row.branch == original.branch or not (row.branch and original.branch))
+            and not is_rejected(row)
+        )
+
+
+def _originals(wish: Wish, of_number: Mapping[int, Sequence[ListedOrder]]) -> list[ListedOrder]:
+    """The listed orders that a change or cancellation can be about."""
+    number = wish.original
+    return [] if number is None else [row for row in of_number.get(number, ()) if is_of_stock(row, wish)]

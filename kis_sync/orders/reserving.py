@@ -19,23 +19,33 @@ from kis_sync.api.domestic_stock.reserved_order import (
 from kis_sync.envelope import Envelope
 from kis_sync.errors import RequestRefusedError
 from kis_sync.orders.request import OrderRequest
-from kis_sync.orders.trading import Trader
+from kis_sync.orders.trading import Trader, order_id
 
 
 def reserve_order(
-    trader: Trader, code: str, side: Side | str, quantity: int, kind: OrderType, until: date | None = None
+    trader: Trader,
+    code: str,
+    side: Side | str,
+    quantity: int,
+    kind: OrderType,
+    until: date | None = None,
+    client_order_id: str | None = None,
+    *,
+    key: object = None,
 ) -> int:
     """Reserve a cash order for the next opening, or for each one up to ``until``; its sequence number.
 
     KIS takes it from 15:40 to 07:30 of the next trading day, but not from 23:40 to 00:10; price, cash and
-    shares are looked at when it is sent. Errors as for ``buy``, ``NotOnPaperError`` on paper.
+    shares are looked at when it is sent. Here what it is worth, its tick and its distance from the last price
+    are looked at; ids and errors are as for ``buy``. ``NotOnPaperError`` on paper.
 
     Source: order-resv, CTSC0008U (live only).
     """
     request = OrderRequest.checked(code, side, quantity, kind)
     desk = trader.order_desk()
     call = reserve_call(desk.account, request.code, request.side, request.quantity, kind, until)
-    return desk.send(call, ReservedReceipt.read).number
+    name = order_id(client_order_id, key, "reserve", request.side.value, request.code)
+    return int(desk.reserve(request, call, ReservedReceipt.read, name).number)
 
 
 def amend_reserved_order(
@@ -49,7 +59,7 @@ def amend_reserved_order(
     *,
     day: date | None = None,
 ) -> None:
-    """Replace all that a reserved order asks for; ``RequestRefusedError`` when KIS did not.
+    """Replace all that a reserved order asks for; ``RequestRefusedError`` when KIS did not. Guards as above.
 
     Source: order-resv-rvsecncl, CTSC0013U (live only).
     """
@@ -58,7 +68,7 @@ def amend_reserved_order(
     call = amend_reserved_call(
         desk.account, number, request.code, request.side, request.quantity, kind, until, day=day
     )
-    desk.send(call, _read_done)
+    desk.reserve(request, call, _read_done, None)
 
 
 def cancel_reserved_order(trader: Trader, number: int, *, day: date | None = None) -> None:

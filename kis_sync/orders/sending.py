@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from kis_sync.api.asker import Asker
 from kis_sync.api.domestic_stock.cash_order import Receipt
+from kis_sync.caller import PERSONAL
 from kis_sync.catalog import Call
 from kis_sync.envelope import Envelope
 from kis_sync.errors import (
@@ -29,7 +30,6 @@ from kis_sync.orders.journal import Journal
 from kis_sync.orders.order import Order
 
 _log = logging.getLogger("kis_sync")
-_ACCOUNT = ("CANO", "ACNT_PRDT_CD")
 Read = TypeVar("Read")
 
 
@@ -141,8 +141,8 @@ class Sender:
 
 
 def fields_of(call: Call) -> Mapping[str, str]:
-    """What is sent, without the account, as text."""
-    return {name.upper(): str(value) for name, value in call.params.items() if name.upper() not in _ACCOUNT}
+    """What is sent, as text, without the account and telephone numbers."""
+    return {name.upper(): str(value) for name, value in call.params.items() if name.upper() not in PERSONAL}
 
 
 def told(wish: Wish) -> str:

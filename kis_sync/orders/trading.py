@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +17,13 @@ from typing import Literal, Protocol, TypeVar, overload
 from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.api.domestic_stock.order_type import OrderType, Side
 from kis_sync.errors import InvalidRequestError, KISError
-from kis_sync.orders.blotter import Recovery
 from kis_sync.orders.desk import OrderDesk, OrderPreview
 from kis_sync.orders.order import Order
+from kis_sync.orders.recovering import Recovery
 from kis_sync.orders.request import OrderRequest, checked_kind, checked_shares, request_at
 
 _LONGEST_ID = 128
+_log = logging.getLogger("kis_sync")
 Value = TypeVar("Value")
 
 
@@ -35,10 +37,14 @@ class Trader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cancellations:
-    """What became of several cancellations: the orders ``cancelled``, and those that ``failed`` with why."""
+    """What became of several cancellations: the orders ``cancelled``, and those that ``failed`` with why.
+
+    ``uncertain`` are orders that nobody can tell about yet: they may be open.
+    """
 
     cancelled: tuple[Order, ...]
     failed: tuple[tuple[Order, KISError], ...]
+    uncertain: tuple[Order, ...] = ()
 
 
 # -- new orders ----------------------------------------------------------------------------------------
@@ -178,11 +184,16 @@ def modify_order(
     >>> changed.chain == (int(order.number), int(changed.number))
     True
     """
+    if price is not None and kind is not None:
+        raise InvalidRequestError("give price or kind, not both: a kind has its own price")
+    if price is None and kind is None and quantity is None:
+        raise InvalidRequestError("say what is to change: price, kind or quantity")
     desk = trader.order_desk()
     known = _known(desk, order)
     new_kind = _at_another_price(known, price) if kind is None else _checked(lambda: checked_kind(kind))
     shares = None if quantity is None else _checked(lambda: checked_shares(quantity))
-    return desk.change(known, new_kind, shares, order_id(client_order_id, key, "change", known.number))
+    about = ("change", known.number, str(desk.day_of(known)))
+    return desk.changes.change(known, new_kind, shares, order_id(client_order_id, key, *about))
 
 
 def cancel_order(
@@ -206,27 +217,32 @@ def cancel_order(
     desk = trader.order_desk()
     known = _known(desk, order)
     shares = None if quantity is None else _checked(lambda: checked_shares(quantity))
-    cancelled = desk.cancel(known, shares, order_id(client_order_id, key, "cancel", known.number))
+    about = ("cancel", known.number, str(desk.day_of(known)))
+    cancelled = desk.changes.cancel(known, shares, order_id(client_order_id, key, *about))
     if shares is not None:
         return desk.blotter.order(int(cancelled.number), desk.day_of(cancelled)) or cancelled
-    return desk.look_after_cancelling([cancelled])[0]
+    return desk.changes.look_after_cancelling([cancelled])[0]
 
 
 def cancel_all(trader: Trader, code: str = "") -> Cancellations:
     """Cancel every open order of the account (of ``code`` only, when given), whoever sent it.
 
     Uncertain orders are settled first as far as can be. One that cannot be cancelled keeps none of the
-    others; look at ``failed``.
+    others; look at ``failed`` and ``uncertain``.
     """
     desk = trader.order_desk()
-    desk.blotter.recover()
+    try:
+        desk.recoverer.recover()
+    except KISError as error:  # whatever else is wrong: what is open is cancelled
+        _log.warning("uncertain orders could not be settled before cancelling: %s", error)
     cancelled, failed = [], []
     for order in desk.blotter.pending(code):
         try:
-            cancelled.append(desk.cancel(order))
+            cancelled.append(desk.changes.cancel(order, is_listed=True))
         except KISError as error:
             failed.append((order, error))
-    return Cancellations(desk.look_after_cancelling(cancelled) if cancelled else (), tuple(failed))
+    looked_at = desk.changes.look_after_cancelling(cancelled) if cancelled else ()
+    return Cancellations(looked_at, tuple(failed), desk.recoverer.uncertain())
 
 
 # -- looking -------------------------------------------------------------------------------------------
@@ -247,20 +263,14 @@ def get_pending_orders(trader: Trader, code: str = "") -> tuple[Order, ...]:
 def get_order(trader: Trader, order: Order | str | int) -> Order:
     """An order as it stands now, by itself, its number, or its ``client_order_id``.
 
-    What KIS lists of it is read, and the journal is brought up to date. One that the list does not show
-    is given as the journal has it. ``InvalidRequestError`` when nobody knows it.
+    What KIS lists of it is read, and the journal is brought up to date. One that was changed stands for
+    its last change (see ``Order.chain``), an uncertain one is settled if it can be, and one that the list
+    does not show is given as the journal has it. ``InvalidRequestError`` when nobody knows it.
 
     Source: inquire-daily-ccld, TTTC0081R (paper VTTC0081R).
     """
     desk = trader.order_desk()
-    known = _known(desk, order)
-    if not known.number:
-        if known.client_order_id is not None:
-            desk.blotter.recover(only=known.client_order_id)
-            found = desk.by_id(known.client_order_id)
-            known = known if found is None else found
-        return known
-    return desk.blotter.order(int(known.number), desk.day_of(known)) or known
+    return desk.recoverer.current(_known(desk, order))
 
 
 def get_orders(trader: Trader, day: date | None = None) -> tuple[Order, ...]:
@@ -289,13 +299,13 @@ def get_executions(
 def wait_for_fill(trader: Trader, order: Order | str | int, timeout: float = 60.0) -> Order:
     """The order as soon as nothing more can happen to it, or as it stands after ``timeout`` seconds.
 
-    KIS's list is read about once a second, within the call limits; look at ``Order.state``.
+    KIS's list is read about once a second, within the call limits; look at ``Order.state``. An order that
+    was changed stands for its last change.
     """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout < float("inf"):
+        raise InvalidRequestError(f"timeout must be a number of seconds, not {timeout!r}")
     desk = trader.order_desk()
-    known = _known(desk, order)
-    if not known.number:
-        return get_order(trader, known)
-    return desk.blotter.wait_for_fill(int(known.number), desk.day_of(known), timeout) or known
+    return desk.recoverer.wait_for_fill(_known(desk, order), timeout)
 
 
 # -- when something went wrong -------------------------------------------------------------------------
@@ -308,7 +318,7 @@ def recover(trader: Trader, *, wait: bool = False) -> Recovery:
     found. That an order did *not* run is concluded on live only, from complete lists read again after
     ``Settings.settling_seconds`` (``wait=True`` waits for that); on paper never, see ``settle_order``.
     """
-    return trader.order_desk().blotter.recover(wait=wait)
+    return trader.order_desk().recoverer.recover(wait=wait)
 
 
 def settle_order(trader: Trader, client_order_id: str, *, number: str | int | None) -> Order:
@@ -316,7 +326,7 @@ def settle_order(trader: Trader, client_order_id: str, *, number: str | int | No
 
     For what ``recover`` leaves, as on paper: look at the account first (HTS, MTS, holdings).
     """
-    return trader.order_desk().blotter.settle_by_hand(
+    return trader.order_desk().recoverer.settle_by_hand(
         client_order_id, None if number is None else _order_number(number)
     )
 
@@ -375,7 +385,7 @@ def order_id(client_order_id: str | None, key: object, *about: str) -> str | Non
         raise InvalidRequestError("give client_order_id or key, not both")
     if key is not None:
         try:
-            text = json.dumps([key, *about], ensure_ascii=False, default=_iso)
+            text = json.dumps([_plain(key), *about], ensure_ascii=False)
         except (TypeError, ValueError):
             raise InvalidRequestError("key must be text, a number, a date, or a tuple of them") from None
         return f"key-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
@@ -392,9 +402,13 @@ def order_id(client_order_id: str | None, key: object, *about: str) -> str | Non
     return client_order_id
 
 
-def _iso(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
+def _plain(key: object) -> object:
+    if isinstance(key, (tuple, list)):
+        return [_plain(each) for each in key]
+    if isinstance(key, date):
+        return key.isoformat()
+    if key is None or isinstance(key, (str, int, float)):
+        return key
     raise TypeError
 
 

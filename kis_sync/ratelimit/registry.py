@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from kis_sync.clock import Clock, ShiftedClock, SystemClock
 from kis_sync.ratelimit.bucket import TokenBucket
 
-_KEPT = 64  # buckets; more only while all of them are in use
+_KEPT = 256  # buckets; more only while all of them are in use
 _log = logging.getLogger("kis_sync")
 _lock = threading.Lock()
 _buckets: OrderedDict[tuple[str, int], TokenBucket] = OrderedDict()
@@ -36,7 +36,7 @@ def shared_bucket(
     When the rates asked for differ, the lowest holds until the process ends, and each time that this
     decides a warning is logged: two clients of one key share one limit, and the more careful must not be
     overruled by the other. ``burst`` is that of the first who asked. A ``clock`` other than the machine's
-    own has buckets of its own. A bucket outlives its users; of idle ones the 64 last asked for are kept.
+    own has buckets of its own. A bucket outlives its users; of idle ones the 256 last asked for are kept.
     """
     key = (_digest(app_key, _host(server), name), _time_of(clock))
     with _lock:

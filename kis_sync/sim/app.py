@@ -32,12 +32,11 @@ from kis_sync.sim.question import (
     query_fields,
     variant_of,
 )
+from kis_sync.sim.unlisted import ENLISTED, LISTS
 
 _RATE_LIMIT = ("EGW00201", "초당 거래건수를 초과하였습니다.")
 _LEDGER_LIMIT = ("EGW00215", "원장에서 허용 가능한 초당 거래건수를 초과하였습니다.")
 _HASHKEY = "hashkey"
-_LISTED = ("domestic_stock.order_cash", "domestic_stock.order_rvsecncl")
-"""The APIs whose orders, changes and cancellations stand in the lists of orders."""
 
 Route = Callable[[Question], Response]
 
@@ -151,8 +150,10 @@ class App:
         if route is None:
             told = f"(not simulated: {question.endpoint.name}; start with --examples)"
             raise RefusalError("OPSQ0002", f"없는 서비스 코드 입니다.{told}")
-        if Fault.UNLISTED in struck and question.endpoint.name in _LISTED:
+        if Fault.UNLISTED in struck and question.endpoint.name in ENLISTED:
             return self._work_unlisted(route, question, struck)
+        if question.endpoint.name in LISTS and struck.by(Fault.UNLISTED):
+            question = replace(question, shows_nothing=True)
         return route(question)
 
     def _work_unlisted(self, route: Route, question: Question, struck: Struck) -> Response:

@@ -23,13 +23,23 @@ price in the closing auction, so its buy is set aside at the upper limit, as are
 
 Of hours: 05 is refused with APBK0506 at another price than the previous close; 05 and 06 meet orders of ours
 and, once, as many shares as the best level of the last book shows; 07 may have any price within the day's
-limits; KRX's after market takes ETFs too. NXT and KRX each have such a book, the tape stands for both, all
-listings trade on NXT. In NXT's pre-market orders meet the book of the last close, in its after market and in
-KRX's that of the day's, and there are no trades: what rests, rests. The pre-market refuses orders at market
-(APBK0918 with its own text), midpoint and stop orders, the after market all but 00, 03 and 04: at market with
-APBK1943, others with APBK3013. SOR is KRX from 08:30 to 15:30 and NXT otherwise. Changes and cancellations
-are taken while a session of the order's exchange runs. An order found there but filled or cancelled gets
-APBK0927, one of another exchange APBK0344.
+limits. NXT and KRX each have such a book, the tape stands for both, all listings trade on NXT. In NXT's
+pre-market orders meet the book of the last close, in its after market and in KRX's that of the day's, and
+there are no trades: what rests, rests. The pre-market refuses orders at market (APBK0918 with its own text),
+midpoint and stop orders, the after market all but 00, 03 and 04: at market with APBK1943, others with
+APBK3013. SOR is KRX from 08:30 to 15:30 for what KRX takes at the moment, and NXT otherwise. Changes and
+cancellations are taken while a session of the order's exchange runs. An order found there but filled or
+cancelled gets APBK0927, one of another exchange APBK0344. The auctions of KRX take 00, 01 and 02 only, other
+kinds are refused there as out of hours; an auction gives our buys as many shares as it traded, and our sells
+too, with nobody of the market before them (at market and 02 at the close first, then price, then time), our
+buys and sells beyond that meet each other, and what is left stays; there are no auctions after a VI. Paper
+takes orders, changes and cancellations from the regular open to the close only, nothing in the half hour
+before. Closures and late days are those of ``market/hours.py``, most of which are guessed for other years
+than 2026.
+
+Of refusals: the text of APBK1744. On paper: 40910000 for the products 29, 03 and 08; 40240000 for selling
+more than is held (known for holding none); 40330000 for changing or cancelling an order that is not known;
+90000000 for a kind or an exchange that paper does not have.
 
 Quotations: inquire-time-itemconclusion and inquire-investor have 30 rows, the rows of the former have their
 price as stck_pbpr, as documented, and as stck_prpr, which five public clients read, and today's investors are
@@ -51,14 +61,18 @@ refused live order (rjct_qty), but no document says which refusals get a number,
 order has left at the close is told as cancelled quantity; cost is the average, and a purchase's commission
 counts when its shares are sold; inquire-account-balance knows settled trades only, and its nass_tot_amt is
 the securities alone, as in the documented example; every list says KIOK0500 when it goes on; accounts of
-product 29, 03 and 08 order no stocks; the lists of orders go on behind the last row shown while orders
-come and go; psbl-sell and period-rights answer under both names that the documents
-give their output.
+product 29, 03 and 08 order no stocks; commission and tax are cut to whole won at each fill; order numbers go
+on from day to day; cncl_cfrm_qty counts shares that were changed away too; sll_buy_dvsn_cd_name of a change
+is 매수정정 or 매도정정, of a cancellation 매수취소 or 매도취소, and of a refused reserved order
+BUY REJECT or SELL REJECT; the lists of orders go on behind the last row shown while orders come and go;
+psbl-sell and period-rights answer under both names that the documents give their output.
 
-Of reserved orders: they are sent 40 minutes before the open (a real one was sent at 08:21); price, cash and
-shares are looked at then; what is refused is listed as rejected; an amendment keeps
-the number; a cancellation is refused only around midnight; an end that does not fit gets OPSQ2001; a range of
-days means the day of sending or of receipt; the words for refused and cancelled; no limit of 1,000.
+Of reserved orders: they are taken an hour later on the days of the university entrance exam; KIER3672 out of
+hours and APBK2938 for one taken, and the texts of both; they are sent 40 minutes before the open (a real one
+was sent at 08:21); price, cash and shares are looked at then; 05 with 0, as KIS wants it, takes the previous
+close then; what is refused is listed as rejected; an amendment keeps the number; a cancellation is refused
+only around midnight; an end that does not fit gets OPSQ2001; a range of days means the day of sending or of
+receipt; the words for refused and cancelled; no limit of 1,000.
 
 This room changes when an open question about KIS is answered, or a new one is found.
 """
@@ -126,6 +140,10 @@ class Assumptions:
     krx_after_market_kinds: tuple[str, ...] = ("41", "44")
     """The ORD_DVSN that KRX's after market takes, all as limit orders: one report says that it needs 41 or 44
     and refuses 00 and 01; KIS's documents do not know it yet."""
+
+    krx_after_market_takes_funds: bool = False
+    """Whether KRX's after market takes funds: it was announced without ETFs and ETNs at first. Off: such an
+    order is refused as one out of hours is (assumed)."""
 
     commission_percent: str = "0.0142"
     """Commission in percent of the traded amount; figures from 0.0042 to 0.0142 were measured."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kis_sync import catalog
-from kis_sync.sim.unlisted import Unlisted
+from kis_sync.sim.unlisted import LISTS, Unlisted
 
 ANY = "*"
 
@@ -32,7 +32,7 @@ class Fault(str, enum.Enum):
     LEDGER_LIMIT = "EGW00215"  # refused as if the ledger had too many calls
     DEAD_TOKEN = "dead_token"  # every access token of the caller is revoked (EGW00121)
     EXPIRED_TOKEN = "expired_token"  # every access token of the caller expires (EGW00123); the next is new
-    UNLISTED = "unlisted"  # do the work, but leave the order it makes out of the lists for a while
+    UNLISTED = "unlisted"  # do the work, but leave the order out of the lists for a while; a list: show none
     DROP_AFTER = "drop_after"  # do the work, then close the connection without an answer
     RESET_AFTER = "reset_after"  # the same with a TCP reset
     HALF_BODY = "half_body"  # do the work, send the head and half of the body, then close
@@ -130,14 +130,15 @@ class Faults:
         """Let the next ``count`` calls to ``target`` fail.
 
         ``target`` is a path, the name of an API (``domestic_stock.inquire_price``) or ``"*"``; ``seconds``
-        is for ``delay`` and ``delay_after``, and tells how long an ``unlisted`` order is left out. Raises
+        is for ``delay`` and ``delay_after``, and tells how long an ``unlisted`` order is left out; planned on
+        a list of orders, ``unlisted`` needs none and lets that list come empty for the call. Raises
         ``ValueError`` for an unknown fault or seconds that do not fit, ``InvalidRequestError`` for an
         unknown API.
         """
         path = _path_of(target)
         if count < 1:
             raise ValueError(f"count must be at least 1, not {count}")
-        planned = _Planned(path, Fault(fault), count, _checked(seconds, [Fault(fault)]))
+        planned = _Planned(path, Fault(fault), count, _checked(seconds, [Fault(fault)], path))
         with self._lock:
             self._planned.append(planned)
 
@@ -168,7 +169,8 @@ class Faults:
         if together > 1:
             raise ValueError(f"the shares of faults that end a call are at most 1 together, not {together}")
         ordered = {fault: given[fault] for fault in Fault if fault in given}
-        plan = _Random(_path_of(target), ordered, seed, _checked(seconds, ordered))
+        path = _path_of(target)
+        plan = _Random(path, ordered, seed, _checked(seconds, ordered, path))
         with self._lock:
             self._random.append(plan)
 
@@ -238,9 +240,10 @@ def _path_of(target: str) -> str:
     return target if target.startswith("/") or target == ANY else catalog.endpoint(target).path
 
 
-def _checked(seconds: float, faults: Iterable[Fault]) -> float:
+def _checked(seconds: float, faults: Iterable[Fault], path: str) -> float:
     if not 0 <= seconds < math.inf:
         raise ValueError(f"seconds must be a number of at least 0, not {seconds}")
-    if not seconds and Fault.UNLISTED in faults:
+    is_list = path in map(_path_of, LISTS)
+    if not seconds and Fault.UNLISTED in faults and not is_list:
         raise ValueError("say how many seconds an unlisted order is left out of the lists")
     return seconds

@@ -31,6 +31,8 @@ class Question:
     app_key: str
     fields: Mapping[str, str]
     tr_cont: str = ""
+    shows_nothing: bool = False
+    """Whether this list of orders is to leave out all of them (the fault ``unlisted``)."""
 
     def field(self, name: str) -> str:
         """The value of a field without blanks around it, blank when it was not sent."""

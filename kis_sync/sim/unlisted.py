@@ -1,6 +1,7 @@
 """Order numbers that the lists of orders leave out for a while, though the orders live and fill.
 
-Paper's lists were seen to do that. This room changes when a list leaves something out in another way.
+Paper's lists were seen to do that, and to come empty though there are orders. This room changes when a list
+leaves something out in another way.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+
+ENLISTED = ("domestic_stock.order_cash", "domestic_stock.order_rvsecncl")
+"""The APIs whose orders, changes and cancellations stand in the lists of orders."""
+
+LISTS = ("domestic_stock.inquire_daily_ccld", "domestic_stock.inquire_psbl_rvsecncl")
+"""The APIs that list orders."""
 
 
 class Unlisted:

@@ -73,7 +73,10 @@ def test_who_takes_what(row: list[str], place: int) -> None:
 
 @pytest.mark.parametrize("exchange", [Exchange.NXT, Exchange.SOR])
 def test_paper_knows_krx_only(exchange: Exchange) -> None:
-    assert type_fault(Limit(70_000), exchange, Mode.PAPER) == f"paper trading knows KRX only, not {exchange.value}"
+    assert (
+        type_fault(Limit(70_000), exchange, Mode.PAPER)
+        == f"paper trading knows KRX only, not {exchange.value}"
+    )
 
 
 def test_an_order_type_that_a_list_cannot_tell() -> None:

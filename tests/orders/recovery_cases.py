@@ -10,6 +10,7 @@ from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.api.domestic_stock.order_type import Side
 from kis_sync.clock import KST
 from kis_sync.orders.entry import CASH_ORDER, CHANGE_ORDER, Entry, State, Wish
+from kis_sync.orders.journal_lookup import owners_of
 from kis_sync.orders.recovery import Evidence, Outcome, Verdict, settle
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=KST)
@@ -113,10 +114,24 @@ def evidence(
     read_at: datetime = LATER,
     is_complete: bool = True,
     in_flight: Iterable[Entry] = (),
+    owners: Iterable[Entry] = (),
 ) -> Evidence:
     return Evidence(
-        tuple(listed), frozenset(owned), known or {}, read_at, is_complete, SETTLING, tuple(in_flight)
+        listed=tuple(listed),
+        owned=frozenset(owned),
+        known=known or {},
+        read_at=read_at,
+        is_complete=is_complete,
+        settling=SETTLING,
+        in_flight=tuple(in_flight),
+        owners=owners_of(owners),
     )
+
+
+def accepted(number: int, wish: Wish | None = None, sent: float = 0, **other: Any) -> Entry:
+    """An entry of ours that KIS gave a number, a second after it was sent."""
+    known: dict[str, Any] = {"state": State.ACCEPTED, "number": f"{number:010d}", "waited": 1}
+    return uncertain(other.pop("entry_id", 1_000 + number), wish, sent, **{**known, **other})
 
 
 def judge(entries: Entry | Iterable[Entry], seen: Evidence) -> list[Verdict]:

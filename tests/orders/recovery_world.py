@@ -14,7 +14,7 @@ from kis_sync.api.domestic_stock.order_type import Side
 from kis_sync.orders.entry import Entry, State, Wish
 from kis_sync.orders.likeness import SLACK, intent
 from kis_sync.orders.recovery import Outcome, Verdict
-from tests.orders.recovery_cases import at, change_wish, new_wish, row, uncertain
+from tests.orders.recovery_cases import accepted, at, change_wish, new_wish, row, uncertain
 
 BASE = 50
 """An accepted order of ours, long before, that others change and cancel in parts."""
@@ -89,6 +89,21 @@ class World:
     @property
     def owned(self) -> frozenset[int]:
         return frozenset({BASE, *(each.number for each in self.by("answered"))})
+
+    @property
+    def owners(self) -> list[Entry]:
+        """The entries that own numbers, the base order's among them."""
+        answered = (
+            accepted(
+                each.number,
+                each.wish,
+                each.sent,
+                entry_id=each.id,
+                waited=max(each.waited, each.ran_after or 0),  # the answer tells of an order that ran
+            )
+            for each in self.by("answered")
+        )
+        return [accepted(BASE, new_wish(1_000), -9_000, entry_id=10_000), *answered]
 
     @property
     def known(self) -> dict[int, frozenset[int]]:

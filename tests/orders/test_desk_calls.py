@@ -20,7 +20,7 @@ from kis_sync.catalog import Effect, endpoints
 from kis_sync.clock import SkippingClock
 from kis_sync.orders.entry import State
 from kis_sync.orders.order import Order
-from tests.fake_kis import ok, refusal
+from tests.fake_kis import RECEIPT, ok, refusal
 from tests.orders.desk_parts import (
     ListingKIS,
     entries_of,
@@ -134,7 +134,9 @@ class TestAnyCallOfEffectOrder:
         with ListingKIS(at_request=look) as kis:
             with journalling(kis, tmp_path, clock=SkippingClock(), **LIVE) as broker:
                 broker.call(name, filled(each), variant=variant)
-                kis.next(path, close, refusal("APBK0952", status=200), refusal("EGW00201"), ok())
+                kis.next(
+                    path, close, refusal("APBK0952", status=200), refusal("EGW00201"), ok(output=RECEIPT)
+                )
                 with pytest.raises(OrderUncertainError):
                     broker.call(name, filled(each), variant=variant)
                 with pytest.raises(RequestRefusedError):

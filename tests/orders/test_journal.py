@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from kis_sync.api.domestic_stock.order_type import Side
 from kis_sync.errors import InvalidRequestError, JournalError, Reach
 from kis_sync.orders.entry import CHANGE_ORDER, State, Wish
 from kis_sync.orders.journal import Journal
@@ -29,6 +31,10 @@ from tests.sleeping_clock import SleepingClock
 LATER = NOW + timedelta(minutes=1)
 SETTLED = (State.ACCEPTED, State.PARTLY_FILLED, State.FILLED, State.CANCELLED)
 FREED = (State.REFUSED, State.NOT_EXECUTED)
+
+
+def stock(code: str, side: Side) -> Wish:
+    return replace(wish(), code=code, side=side)
 
 
 @pytest.fixture(params=["on disk", "in memory"])
@@ -121,6 +127,15 @@ class TestMostWonADay:
     def test_what_did_not_run_does_not(self, journal: Journal, state: State) -> None:
         journal.close(sent(journal, "a"), state, NOW)
         assert journal.open("b", wish(), NOW, most_won_a_day=700_000)[1]
+
+    def test_what_is_taken_of_a_day_can_be_asked(self, journal: Journal) -> None:
+        assert journal.worth_of(TODAY) == 0
+        for state in (*SETTLED, State.UNCERTAIN, *FREED):
+            journal.close(sent(journal), state, NOW)
+        journal.open(None, wish(1, 1), NOW)
+        journal.open(None, wish(1, 2), NOW - timedelta(days=1))
+        assert journal.worth_of(TODAY) == 5 * 700_000 + 1
+        assert journal.worth_of(TODAY - timedelta(days=1)) == 2
 
     def test_a_day_is_korean(self, journal: Journal) -> None:
         midnight = datetime(2026, 11, 24, 15, 0, tzinfo=timezone.utc)  # the 25th begins in Seoul
@@ -218,6 +233,38 @@ class TestSending:
         assert "another entry's" in second.reason
         assert journal.close(first, State.ACCEPTED, LATER, number="6").number == "5"
 
+    def test_a_number_given_out_twice_settles_both(self, journal: Journal) -> None:
+        first = accepted(journal, "5")  # answered now
+        for seconds, is_settled in ((3, False), (4, True)):
+            at = NOW + timedelta(seconds=seconds)
+            later, _ = journal.open(None, wish(), at)
+            later = journal.close(journal.leaving(later, at), State.UNCERTAIN, at)
+            assert (journal.close(later, State.ACCEPTED, LATER, number="5").number == "5") is is_settled
+        for other in (stock("000660", Side.BUY), stock("005930", Side.SELL), stock("Q005930", Side.BUY)):
+            entry = journal.close(sent(journal, what=other), State.UNCERTAIN, NOW)
+            closed = journal.close(entry, State.ACCEPTED, LATER, number="5")
+            assert (closed.state is State.ACCEPTED) is (other.code != "Q005930")
+        assert journal.entry(first.id) == first
+
+    def test_of_several_of_a_number_the_one_that_agrees_is_found(self, journal: Journal) -> None:
+        made = {}
+        for name, what, branch in (
+            ("old", stock("005930", Side.BUY), "06010"),
+            ("elsewhere", stock("005930", Side.BUY), "91252"),
+            ("sold", stock("005930", Side.SELL), "06010"),
+            ("other", stock("000660", Side.BUY), "06010"),
+        ):
+            made[name] = journal.close(
+                sent(journal, name, what), State.ACCEPTED, NOW, number="5", branch=branch
+            )
+        assert journal.by_number(5, TODAY) == made["other"]
+        assert journal.by_number(5, TODAY, code="005930") == made["sold"]
+        assert journal.by_number(5, TODAY, code="005930", side=Side.BUY) == made["elsewhere"]
+        found = journal.by_number(5, TODAY, branch="06010", code="005930", side=Side.BUY)
+        assert found == made["old"]
+        assert journal.by_number(5, TODAY, branch="00950", code="068270") == made["other"]
+        assert journal.owners(TODAY) == {5: list(made.values())}
+
     def test_an_answer_outweighs_what_lists_made_us_believe(self, journal: Journal) -> None:
         gone = journal.close(sent(journal, "mine"), State.NOT_EXECUTED, NOW, reason="lists lack it")
         assert journal.close(gone, State.ACCEPTED, LATER, number="5").state is State.ACCEPTED
@@ -274,6 +321,7 @@ class TestLists:
         stock = accepted(journal, "6")
         elsewhere = accepted(journal, "6", what=wish(endpoint="overseas_stock.order"))
         assert journal.owned(TODAY) == {6}
+        assert journal.owners(TODAY) == {6: [stock]}
         assert journal.by_number(6, TODAY) == stock
         assert elsewhere.number == "6"
 

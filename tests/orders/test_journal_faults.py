@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kis_sync.errors import InvalidRequestError, JournalError, Reach
+from kis_sync.orders import journal_file
 from kis_sync.orders.entry import State
 from kis_sync.orders.journal import Journal
 from kis_sync.orders.journal_file import JournalFile
@@ -142,9 +144,10 @@ class TestLocked:
         assert journal.leaving(entry, NOW).state is State.SENT
 
     def test_a_file_that_is_locked_before_it_has_tables(self, journal: Journal, tmp_path: Path) -> None:
-        journal.find("")
+        before = journal_in(tmp_path)
+        before.find("")
         path = path_in(tmp_path)
-        journal.close_file()
+        before.close_file()
         path.unlink()
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN EXCLUSIVE")
@@ -235,10 +238,65 @@ class TestDamaged:
         entry, _ = journal.open("mine", wish(), NOW)
         for path in tmp_path.glob("*.sqlite3*"):
             path.unlink()
-        with pytest.raises(JournalError, match=r"was not sent.*moved or removed"):
-            journal.leaving(entry, NOW)
-        assert journal.open("mine", wish(), NOW)[1]
-        assert path_in(tmp_path).exists()
+        for refused in (
+            lambda: journal.leaving(entry, NOW),
+            lambda: journal.open("mine", wish(), NOW),
+            lambda: journal.open("mine", wish(), NOW),
+        ):
+            with pytest.raises(JournalError, match=r"was not sent.*removed or replaced.* new KISBroker"):
+                refused()
+        with pytest.raises(JournalError, match="could not be read"):
+            journal.find("mine")
+        journal.close_file()
+        with pytest.raises(JournalError, match="was not sent"):
+            journal.open("mine", wish(), NOW)
+        assert not list(tmp_path.glob("*.sqlite3*"))
+        another = journal_in(tmp_path)
+        assert another.open("mine", wish(), NOW)[1]
+        another.close_file()
+
+    @pytest.mark.parametrize("is_closed", [False, True])
+    def test_a_new_file_in_the_place_of_the_known_one(
+        self, journal: Journal, tmp_path: Path, is_closed: bool
+    ) -> None:
+        if sys.platform == "win32":
+            pytest.skip("Windows keeps an open file")
+        accepted(journal, "5", "mine")
+        path = path_in(tmp_path)
+        if is_closed:
+            journal.close_file()  # its place on the disk may be given to the next file
+        elsewhere = path.with_suffix(".kept")
+        shutil.copy(path, elsewhere)
+        path.unlink()
+        another = journal_in(tmp_path)
+        another.open("theirs", wish(), NOW)
+        for _ in range(2):
+            with pytest.raises(JournalError, match=r"was not sent.*replaced"):
+                journal.open("mine", wish(), NOW)
+        assert [entry.client_order_id for entry in another.entries()] == ["theirs"]
+        another.close_file()
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be moved")
+    def test_a_file_that_comes_back_is_used_again(self, journal: Journal, tmp_path: Path) -> None:
+        entry = accepted(journal, "5", "mine")
+        journal.close_file()
+        path = path_in(tmp_path)
+        path.rename(tmp_path / "away")
+        with pytest.raises(JournalError, match="put it back"):
+            journal.open("mine", wish(), NOW)
+        (tmp_path / "away").rename(path)
+        assert journal.open("mine", wish(), NOW) == (entry, False)
+
+    def test_a_file_made_anew_is_known_by_more_than_its_place(
+        self, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal_file, "_identity", lambda path: (1, 1))
+        accepted(journal, "5", "mine")
+        journal.close_file()
+        path_in(tmp_path).unlink()
+        for _ in range(2):
+            with pytest.raises(JournalError, match=r"was not sent.*replaced"):
+                journal.open("mine", wish(), NOW)
 
 
 class TestRights:
@@ -287,8 +345,11 @@ except JournalError as error:
         journal.close_file()
         path.unlink()
         path.mkdir()
-        with pytest.raises(JournalError, match=r"was not sent.*cannot be opened"):
+        with pytest.raises(JournalError, match=r"was not sent.*(replaced|cannot be opened)"):
             journal.open("mine", wish(), NOW)
+        another = journal_in(tmp_path)
+        with pytest.raises(JournalError, match=r"was not sent.*cannot be opened"):
+            another.open("mine", wish(), NOW)
 
     def test_a_folder_that_goes_before_the_first_order(self, journal: Journal, tmp_path: Path) -> None:
         if sys.platform == "win32":
@@ -298,6 +359,71 @@ except JournalError as error:
         with pytest.raises(JournalError, match="was not sent"):
             journal.open("mine", wish(), NOW)
         tmp_path.mkdir(exist_ok=True)
+
+
+class TestInterrupted:
+    def test_an_intent_whose_writing_was_interrupted_is_given_up(
+        self, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        transaction = JournalFile.transaction
+
+        @contextlib.contextmanager
+        def interrupted(file: JournalFile, consequence: str) -> Iterator[sqlite3.Connection]:
+            with transaction(file, consequence) as connection:
+                yield connection
+            raise KeyboardInterrupt  # it is on the disk already
+
+        with monkeypatch.context() as patch:
+            patch.setattr(JournalFile, "transaction", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                journal.open("mine", wish(), NOW)
+        stands = journal.find("mine")
+        assert stands is not None
+        assert stands.state is State.INTENDED
+        assert journal.wait_for(stands, 0).state is State.NOT_EXECUTED
+        assert journal.open("mine", wish(), NOW)[1]
+
+    def test_one_that_was_not_written_gives_up_nobody(
+        self, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_: object) -> int:
+            raise KeyboardInterrupt
+
+        others = [journal.open("first", wish(), NOW)[0], sent(journal)]
+        with monkeypatch.context() as patch:
+            patch.setattr("kis_sync.orders.journal.insert", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                journal.open("mine", wish(), NOW)
+        with pytest.raises(InvalidRequestError):
+            journal.open("mine", wish(), NOW, most_won_a_day=1)
+        assert journal.find("mine") is None
+        assert journal.adopt(NOW) == []
+        assert journal.entries() == others
+        assert journal.open("mine", wish(), NOW)[1]
+        assert journal.adopt(NOW) == []
+
+
+class TestWhatWasTried:
+    """An error of the journal never speaks of an order's fate where none was sent."""
+
+    def test_each_says_what_it_was(self, journal: Journal, tmp_path: Path) -> None:
+        entry = accepted(journal, "5")
+        waiting = sent(journal)
+        holder = sqlite3.connect(path_in(tmp_path), isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        tried: dict[str, Callable[[], object]] = {
+            "what KIS lists of an order": lambda: journal.note(entry, NOW, filled=1),
+            "the order numbers that KIS lists": lambda: journal.learn([7], TODAY),
+            "the orders that a sender left behind": lambda: journal.adopt(NOW),
+            "the orders that a sender left behind could": lambda: journal.wait_for(waiting, 0),
+            "which orders KIS's lists lack": lambda: journal.mark_missing([entry], NOW),
+        }
+        for said, attempt in tried.items():
+            with pytest.raises(JournalError, match=said) as told:
+                attempt()
+            assert told.value.reach is Reach.NOT_EXECUTED
+        holder.execute("ROLLBACK")
+        holder.close()
 
 
 def test_every_commit_is_synced(journal: Journal) -> None:

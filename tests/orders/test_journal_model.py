@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 from kis_sync.errors import InvalidRequestError, JournalError
 from kis_sync.orders.entry import Entry, State
 from kis_sync.orders.journal import Journal
+from kis_sync.orders.likeness import SKEW
 from tests.orders.journal_parts import NOW, TODAY, journal_in, wish
 
 MOST = 60
@@ -86,6 +87,11 @@ class JournalMachine(RuleBasedStateMachine):
         assert found is not None
         return found
 
+    def ended_before(self, other: int, entry_id: int) -> bool:
+        """Whether the other's order had been answered when this one's was sent."""
+        ended, entry = self.stands(other).ended_at, self.stands(entry_id)
+        return ended is not None and ended < (entry.sent_at or entry.intended_at) - SKEW
+
     def journal_of(self, sender: int) -> Journal | None:
         return self.journals[self.senders.index(sender)] if sender in self.senders else None
 
@@ -133,7 +139,10 @@ class JournalMachine(RuleBasedStateMachine):
     def close(self, at: int, entry_id: int, state: State, number: str) -> None:
         known = self.model[entry_id]
         is_taken = any(
-            number and each.number and int(each.number) == int(number)
+            number
+            and each.number
+            and int(each.number) == int(number)
+            and not self.ended_before(other, entry_id)
             for other, each in self.model.items()
             if other != entry_id
         )
@@ -211,6 +220,8 @@ class JournalMachine(RuleBasedStateMachine):
                 each.id: (each.client_order_id, each.state, each.filled, each.number)
                 for each in journal.entries()
             }
+            worth = sum(10 * each.quantity for each in self.model.values() if each.state not in FREED)
+            assert journal.worth_of(TODAY) == worth
             assert found == {
                 entry_id: (known.name, known.state, known.filled, known.number)
                 for entry_id, known in self.model.items()

@@ -196,6 +196,7 @@ class TestRecovery:
         broker, other = live.client(), live.client(keep_journal=False)
         theirs = resting(other)
         broker.get_executions()  # known before ours is sent
+        live.clock.advance(10)  # and, by its time, ordered before
         lost(live, broker, "mine", "drop_before")
         assert [order.state for order in broker.recover(wait=True).settled] == [State.NOT_EXECUTED]
         lost(live, broker, "mine again")

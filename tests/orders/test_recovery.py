@@ -130,8 +130,10 @@ def test_a_call_by_name_says_its_side_by_its_variant() -> None:
 
 def test_what_is_owned_or_was_known_before_is_not_taken() -> None:
     assert outcomes(judge(uncertain(), evidence([row(100)], owned={100}))) == [MISSING]
-    assert outcomes(judge(uncertain(), evidence([row(100)], known={1: frozenset({100})}))) == [MISSING]
     assert outcomes(judge(uncertain(), evidence([row(100)], known={2: frozenset({100})}))) == [FOUND]
+    before, known = [row(100, ordered=-4)], {1: frozenset({100})}
+    assert outcomes(judge(lacked(uncertain()), evidence(before))) == [UNCERTAIN]
+    assert outcomes(judge(lacked(uncertain()), evidence(before, known=known))) == [NOT_EXECUTED]
 
 
 def test_an_order_without_an_end_may_be_listed_at_any_time_after() -> None:
@@ -393,7 +395,7 @@ def test_rows_of_one_order_become_one_that_tells_most() -> None:
     history = row(100, cancelled=0, ordered=2, trigger=9, original=55)
     blank = replace(open_list, ordered_at=None, kind_code="", price=None, exchange="", filled=0)
     for rows in itertools.permutations([open_list, history, blank, open_list]):
-        merged = newest(rows)[100]
+        (merged,) = newest(rows)
         assert (merged.filled, merged.remaining, merged.trigger, merged.original) == (3, 7, 9, 55)
         assert (merged.ordered_at, merged.kind_code, merged.price) == (at(1), "00", 70_000)
 

@@ -41,7 +41,9 @@ def judged(
     if missing_before:
         entries = [replace(entry, missing_since=at(400)) for entry in entries]
     in_flight = [each.entry for sender in ("being sent", "nobody asks") for each in world.by(sender)]
-    seen = evidence(rows, owned=world.owned, known=world.known, is_complete=is_complete, in_flight=in_flight)
+    seen = evidence(
+        rows, owners=world.owners, known=world.known, is_complete=is_complete, in_flight=in_flight
+    )
     return settle(entries, seen)
 
 

@@ -323,8 +323,10 @@ class TestReserved:
         broker.cancel_reserved_order(number)
         entries = entries_of(broker)
         assert [(each.state, each.number, each.wish.action.value) for each in entries] == [
-            (State.ACCEPTED, "", "other")
-        ] * 3
+            (State.ACCEPTED, str(number), "other"),
+            (State.ACCEPTED, "", "other"),
+            (State.ACCEPTED, "", "other"),
+        ]
         assert broker.get_pending_orders() == ()
         assert broker.recover() == broker.recover()
 

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from kis_sync import catalog
 from kis_sync.clock import ManualClock
 from kis_sync.sim import Fault, Simulator
 from kis_sync.sim.door.wire import Response
@@ -12,6 +13,7 @@ from tests.sim.desk import SAMSUNG, Desk
 from tests.sim.visitor import Visitor
 
 ORDER, CHANGE = "domestic_stock.order_cash", "domestic_stock.order_rvsecncl"
+DAILY, OPEN = "domestic_stock.inquire_daily_ccld", "domestic_stock.inquire_psbl_rvsecncl"
 
 
 def numbers(desk: Desk, **filters: str) -> list[str]:
@@ -111,3 +113,52 @@ def test_no_list_shows_it_between_its_making_and_its_hiding() -> None:
     assert other.order("buy", SAMSUNG, 1, desk.quote.lower).json()["rt_cd"] == "0"
     reader.join()
     assert seen == []
+
+
+# -- a list that comes empty ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [DAILY, OPEN])
+def test_planned_on_a_list_it_comes_empty_that_once(name: str) -> None:
+    desk = Desk()
+    made = [desk.placed("buy", n, desk.quote.lower) for n in (1, 2)][::-1]
+    desk.sim.faults.next(name, "unlisted")
+    read, other = (numbers, open_numbers) if name == DAILY else (open_numbers, numbers)
+    assert other(desk) == made
+    assert desk.sim.faults.left == 1
+    assert read(desk) == []
+    assert desk.sim.log[-1].faults == (Fault.UNLISTED,)
+    assert read(desk) == made
+    assert desk.sim.faults.struck == {Fault.UNLISTED: 1}
+
+
+def test_the_empty_list_says_that_there_is_nothing() -> None:
+    desk = Desk()
+    desk.placed("buy", 3, kind="01")
+    for name, read in ((DAILY, desk.history), (OPEN, desk.open_orders)):
+        none = read(PDNO="000660") if name == DAILY else read(INQR_DVSN_2="1")
+        desk.sim.faults.next(name, "unlisted")
+        empty = read()
+        assert (empty.json()["rt_cd"], empty.json()["msg_cd"]) == ("0", none.json()["msg_cd"])
+        assert empty.headers["tr_cont"] == none.headers["tr_cont"]
+    desk.sim.faults.next(DAILY, "unlisted")
+    assert set(desk.history().json()["output2"].values()) == {"0", "0.0000"}
+
+
+def test_on_paper_as_often_as_is_said_or_at_random() -> None:
+    desk = Desk("paper")
+    made = desk.placed("buy", 3, kind="01")
+    desk.sim.faults.next(DAILY, "unlisted", 2)
+    assert [numbers(desk) for _ in range(3)] == [[], [], [made]]
+    assert desk.holding["hldg_qty"] == "3"
+    desk.sim.faults.at_random(DAILY, {"unlisted": 1.0})
+    assert numbers(desk) == []
+
+
+def test_an_order_needs_seconds_and_a_list_none() -> None:
+    faults = Simulator().faults
+    for target in (ORDER, CHANGE, "*"):
+        with pytest.raises(ValueError, match="how many seconds"):
+            faults.next(target, "unlisted")
+    for target in (DAILY, OPEN, catalog.endpoint(DAILY).path):
+        faults.next(target, "unlisted")

@@ -15,7 +15,7 @@ from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.door.wire import RefusalError
 from kis_sync.sim.prices.market import Market
 from kis_sync.sim.trading.brokerage import Brokerage
-from kis_sync.sim.trading.ledger import Account, Fees, Side, settlement_day
+from kis_sync.sim.trading.ledger import Account, Fees, Fill, Side, settlement_day
 from kis_sync.sim.trading.resting import RestingOrder, Ticket
 
 MARKET = Market(7)
@@ -194,6 +194,17 @@ def test_settlement_skips_days_without_trading() -> None:
     assert settlement_day(date(2026, 11, 24)) == date(2026, 11, 26)
     assert settlement_day(date(2026, 11, 26)) == date(2026, 11, 30)
     assert settlement_day(date(2026, 12, 23)) == date(2026, 12, 28)
+    # 12-31 and 01-01 are closed, and a weekend follows; the next year's closures count too
+    assert settlement_day(date(2026, 12, 29)) == date(2027, 1, 4)
+    assert settlement_day(date(2026, 12, 30)) == date(2027, 1, 5)
+    assert settlement_day(date(2027, 12, 30)) == date(2028, 1, 4)
+
+
+def test_cash_of_a_year_s_last_days_is_settled_in_the_next() -> None:
+    account = Account("12345678", "01", 1_000)
+    account.book(Fill(datetime(2026, 12, 29, 10, tzinfo=KST), 1, Side.BUY, "005930", 1, 300, 0, 0))
+    days = [date(2026, 12, 30), date(2026, 12, 31), date(2027, 1, 3), date(2027, 1, 4)]
+    assert [account.deposit(on) for on in days] == [1_000, 1_000, 1_000, 700]
 
 
 def test_an_account_starts_with_its_cash() -> None:

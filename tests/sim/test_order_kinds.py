@@ -122,6 +122,26 @@ def test_hours_of_each_exchange(now: datetime, exchange: str, kind: str, code: s
     assert text in ("", body["msg1"].strip())
 
 
+@pytest.mark.parametrize("code", ["069500", "114800"])
+@pytest.mark.parametrize("takes_funds", [False, True])
+def test_krx_s_after_market_takes_no_funds(code: str, takes_funds: bool) -> None:
+    desk = Desk(now=at(16, 30), krx_after_market_takes_funds=takes_funds)
+    price = str(desk.sim.market.quote(code, desk.clock.now()).price)
+    body = desk.order("buy", code, 1, kind="41", ORD_UNPR=price).json()
+    expected = ("0", "APBK0013") if takes_funds else ("7", HOURS)
+    assert (body["rt_cd"], body["msg_cd"]) == expected
+    assert takes_funds or body["msg1"].strip() == CLOSED_TEXT
+    assert tried(desk, "41")["msg_cd"] == "APBK0013"
+
+
+def test_funds_trade_in_every_other_session() -> None:
+    for now, kind, exchange in ((at(8, 35), "00", "KRX"), (MORNING, "00", "KRX"), (at(16, 30), "00", "NXT")):
+        desk = Desk(now=now)
+        price = str(desk.sim.market.quote("069500", now).price)
+        body = desk.order("buy", "069500", 1, kind=kind, ORD_UNPR=price, EXCG_ID_DVSN_CD=exchange).json()
+        assert body["msg_cd"] == "APBK0013"
+
+
 def test_after_market_codes_are_a_switch() -> None:
     desk = Desk(now=at(16, 30), krx_after_market_kinds=("00",))
     assert tried(desk, "00")["msg_cd"] == "APBK0013"

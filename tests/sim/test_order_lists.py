@@ -98,7 +98,7 @@ def test_open_orders_by_side_and_by_code() -> None:
     rows = desk.open_orders(INQR_DVSN_1="1").json()["output"]
     assert {row["odno"]: row["rvse_cncl_dvsn_name"] for row in rows} == {
         changed: "BUY AMEND*",
-        sell: "현금매도",
+        sell: "",
     }
 
 

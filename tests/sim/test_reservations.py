@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kis_sync.api.domestic_stock.order_type import BeforeOpen
 from kis_sync.catalog import response_fields
 from kis_sync.clock import KST
 from kis_sync.market.ticks import next_tick
+from tests.orders.desk_parts import world
 from tests.sim.desk import SAMSUNG, Desk
 
 EVENING = datetime(2026, 11, 24, 16, 0, tzinfo=KST)  # a Tuesday
@@ -301,6 +304,37 @@ def test_what_the_market_does_not_take_is_listed_as_refused() -> None:
     ]
     assert orders[0]["sll_buy_dvsn_cd_name"] == "BUY REJECT"
     assert night.change(rows[0]["odno"], "02").json()["msg_cd"] == "APBK0927"
+
+
+def test_before_the_open_without_a_price_goes_at_the_previous_close() -> None:
+    night = Night()
+    close, later = (night.sim.market.quote(SAMSUNG, moment).price for moment in (at(24, 16), at(25, 16)))
+    assert close != later
+    seq = night.reserved(quantity=3, kind="05")
+    period = night.reserved(quantity=10**6, kind="05", RSVN_ORD_END_DT="20261126", ORD_UNPR="")
+    night.sim.brokerage.account(night.app_key, *night.sim.account_no.split("-")).cash = 10**13
+    night.go_to(at(25, 8, 40))
+    row, longer, waiting = night.listed()
+    assert (row["rsvn_ord_seq"], row["prcs_rslt"], row["ord_rsvn_unpr"]) == (seq, "처리", "0")
+    assert (row["tot_ccld_qty"], row["tot_ccld_amt"]) == ("3", str(3 * close))
+    assert (longer["rsvn_ord_seq"], longer["prcs_rslt"]) == (period, "처리")
+    assert 0 < int(longer["tot_ccld_qty"]) == 10**6 - int(waiting["ord_rsvn_qty"])
+    sent = night.row(row["odno"])
+    assert (sent["ord_unpr"], sent["ord_dvsn_cd"], sent["ord_tmd"]) == (str(close), "05", "082000")
+    night.go_to(at(26, 8, 40))
+    assert [night.row(each["odno"])["ord_unpr"] for each in night.listed()[1:]] == [str(close), str(later)]
+
+
+def test_the_client_s_before_open_order_is_filled_the_next_morning(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        made.clock.advance(6 * 3600)  # 16:30
+        broker = made.client()
+        close = broker.get_price(SAMSUNG).price
+        number = broker.reserve_order(SAMSUNG, "BUY", 3, BeforeOpen(close))
+        made.clock.advance((at(25, 8, 40) - made.clock.now()).total_seconds())
+        (found,) = broker.get_reserved_orders()
+        assert (found.number, found.filled, found.filled_amount) == (number, 3, 3 * close)
+        assert [(order.ticket.price, order.filled) for order in made.orders()] == [(close, 3)]
 
 
 def test_the_earlier_reservation_comes_first() -> None:

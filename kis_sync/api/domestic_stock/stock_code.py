@@ -33,6 +33,11 @@ def checked_code(code: str) -> str:
     return code
 
 
+def is_code(text: str) -> bool:
+    """Whether a text has the form of a stock code."""
+    return _CODE.fullmatch(text) is not None
+
+
 def checked_division(market: str, mode: Mode) -> str:
     """``J`` (KRX), ``NX`` (NXT) or ``UN`` (both); paper trading knows ``J`` only."""
     if market not in _DIVISIONS:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from kis_sync.clock import Clock
-from kis_sync.market.hours import is_trading_day
+from kis_sync.market.hours import is_trading_day, last_weekday
 from kis_sync.sim.door.wire import Response, success
 from kis_sync.sim.formats import day, documented
 from kis_sync.sim.paging import changed_meanwhile
@@ -66,8 +66,7 @@ def _continued(question: Question, base: date, end: date) -> date:
 def _row(on: date) -> dict[str, str]:
     """A day: banks, securities business (a Saturday counts, as was seen), market, settlement."""
     is_open = is_trading_day(on)
-    year_end = on.weekday() < _SATURDAY and (on.month, on.day) == (12, 31)  # closed for the market only
-    is_business = is_open or year_end
+    is_business = is_open or on == last_weekday(on.year)  # closed for the market only
     return {
         "bass_dt": day(on),
         "wday_dvsn_cd": f"{on.isoweekday() % 7 + 1:02d}",

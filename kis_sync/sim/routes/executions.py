@@ -59,11 +59,12 @@ class Executions(Counter):
         }
 
     @contextmanager
-    def _listed(self, account: Account) -> Iterator[tuple[datetime, list[RestingOrder]]]:
+    def _listed(self, account: Account, question: Question) -> Iterator[tuple[datetime, list[RestingOrder]]]:
         """Hold the books still: the present, and the orders that are listed, by number."""
         with self._unlisted.held(), self._brokerage.present() as now:
             hidden = self._unlisted.numbers(now)
-            orders = [order for order in self._brokerage.orders_of(account) if order.number not in hidden]
+            all_orders = [] if question.shows_nothing else self._brokerage.orders_of(account)
+            orders = [order for order in all_orders if order.number not in hidden]
             yield now, sorted(orders, key=attrgetter("number"))
 
     def open_orders(self, question: Question) -> Response:
@@ -71,7 +72,7 @@ class Executions(Counter):
         account, name = self._account(question), question.endpoint.name
         wanted = {"1": Side.SELL, "2": Side.BUY}.get(question.field("INQR_DVSN_2"))
         by_code = question.field("INQR_DVSN_1") == "1"
-        with self._listed(account) as (_, listed):
+        with self._listed(account, question) as (_, listed):
             orders = [
                 order for order in reversed(listed) if order.remaining and wanted in (None, order.ticket.side)
             ]
@@ -93,7 +94,7 @@ class Executions(Counter):
         """inquire-daily-ccld: orders of a range of days with what was filled, and their sums."""
         account, name = self._account(question), question.endpoint.name
         oldest_first = question.field("INQR_DVSN") == "01"
-        with self._listed(account) as (now, listed):
+        with self._listed(account, question) as (now, listed):
             in_range = _in_range(listed, question, now.date())
             orders = _wanted(in_range, question) if self._has_such_orders(question) else []
             sums = documented(name, "output2", self._sums(orders, in_range))
@@ -142,7 +143,7 @@ class Executions(Counter):
     def _open_fields(self, order: RestingOrder) -> dict[str, str]:
         side = "BUY" if order.ticket.side is Side.BUY else "SELL"
         return self._common_fields(order) | {
-            "rvse_cncl_dvsn_name": f"{side} AMEND*" if order.original else SIDE_NAMES[order.ticket.side],
+            "rvse_cncl_dvsn_name": f"{side} AMEND*" if order.original else "",
             "psbl_qty": str(order.remaining),
             "excg_id_dvsn_cd": order.ticket.exchange,
             "excg_id_dvsn_name": order.ticket.exchange,

@@ -18,6 +18,7 @@ from kis_sync.sim.trading.resting import (
     AFTER_CLOSE_KIND,
     AFTER_MARKET_KINDS,
     BEFORE_OPEN_KIND,
+    CONDITIONAL_KIND,
     KIND_NAMES,
     MARKET_KINDS,
     MIDPOINT_KINDS,
@@ -40,9 +41,10 @@ _OWN_HOURS: dict[str, tuple[SessionName, ...]] = {
     BEFORE_OPEN_KIND: (SessionName.BEFORE_OPEN,),
     AFTER_CLOSE_KIND: (SessionName.AFTER_CLOSE,),
     SINGLE_PRICE_KIND: (SessionName.SINGLE_PRICE,),
-    **dict.fromkeys(MIDPOINT_KINDS, (SessionName.REGULAR,)),
+    **dict.fromkeys(("00", "01", CONDITIONAL_KIND), _DAYTIME),
     **dict.fromkeys(AFTER_MARKET_KINDS, ()),
 }
+"""The sessions of KRX that take a kind; whatever is not named is for continuous trading only."""
 _IN_NXT_EVENING = frozenset({"00", "03", "04"})
 _NOT_IN_NXT_MORNING = MIDPOINT_KINDS | {STOP_KIND}
 
@@ -61,7 +63,7 @@ def admit(
 ) -> Admission | Reason:
     """The session that takes such an order now, or why none does.
 
-    SOR is KRX as long as KRX takes orders for the day's trading, and NXT otherwise.
+    SOR is KRX as long as KRX takes such orders for the day's trading, and NXT otherwise.
     """
     if mode is Mode.PAPER and exchange is not Exchange.KRX:
         return Reason.KIND
@@ -81,7 +83,7 @@ def admit(
 def admit_before_open(kind: str, now: datetime, choices: Assumptions) -> Admission | Reason:
     """The same for what is sent to KRX before the day's first session: it waits for that."""
     wanted = SessionName.BEFORE_OPEN if kind == BEFORE_OPEN_KIND else SessionName.OPENING_AUCTION
-    if kind not in KIND_NAMES or wanted not in (_OWN_HOURS.get(kind) or _DAYTIME):
+    if wanted not in _OWN_HOURS.get(kind, ()):
         return Reason.KIND
     for session in _sessions(Exchange.KRX, now.date()):
         if session.name is wanted:
@@ -117,9 +119,9 @@ def _wanted(kind: str, exchange: Exchange, choices: Assumptions) -> tuple[Sessio
     """The sessions for such orders, the preferred first."""
     if exchange is Exchange.NXT:
         return _OF_NXT
+    named = _OWN_HOURS.get(kind, (SessionName.REGULAR,))
     if exchange is Exchange.SOR:
-        return _DAYTIME + _OF_NXT
-    named = _OWN_HOURS.get(kind, _DAYTIME)
+        return named + _OF_NXT
     return (*named, SessionName.AFTER_MARKET) if kind in choices.krx_after_market_kinds else named
 
 

@@ -26,7 +26,7 @@ from kis_sync.sim.trading.floor import Floor
 from kis_sync.sim.trading.ledger import Account, Fees, Side
 from kis_sync.sim.trading.reasons import Reason
 from kis_sync.sim.trading.reservation import Reservation, Reservations, Sending
-from kis_sync.sim.trading.resting import PAID_AT_PRICE_KINDS, RestingOrder, Ticket
+from kis_sync.sim.trading.resting import BEFORE_OPEN_KIND, PAID_AT_PRICE_KINDS, RestingOrder, Ticket
 from kis_sync.sim.trading.rules import Rules
 
 _FIRST_NUMBER = {Mode.LIVE: 1_569_001, Mode.PAPER: 38_601}
@@ -211,7 +211,7 @@ class Brokerage:
 
     def _send_reserved(self, due: datetime) -> None:
         for reservation in list(self._reservations.due(due.date())):
-            ticket = replace(reservation.ticket, quantity=reservation.remaining)
+            ticket = self._as_sent(reservation, due)
             try:
                 checked = self._check(ticket, due, is_sent=True)
                 account = ticket.account
@@ -221,6 +221,13 @@ class Brokerage:
                 rejected = self._note_rejected(ticket, due, reservation.end)
                 sending = Sending(rejected, refusal.msg1.strip())
             reservation.sendings.append(sending)
+
+    def _as_sent(self, reservation: Reservation, at: datetime) -> Ticket:
+        """What a reservation asks of the market; 05 without a price is sent at the previous close."""
+        ticket = replace(reservation.ticket, quantity=reservation.remaining)
+        if ticket.kind == BEFORE_OPEN_KIND and not ticket.price:
+            ticket.price = self._market.quote(ticket.code, at).base
+        return ticket
 
     def _note_rejected(self, ticket: Ticket, at: datetime, end: date | None) -> RestingOrder:
         """Keep the record of an order that the market did not take."""
@@ -241,7 +248,7 @@ class Brokerage:
 
     def _check(self, ticket: Ticket, now: datetime, *, is_sent: bool = False) -> _Checked:
         listing = self.tradable(ticket.code)
-        admission = self.rules.admit(ticket, now, is_sent=is_sent)
+        admission = self.rules.admit(ticket, listing, now, is_sent=is_sent)
         if listing.halted:
             raise self.rules.refusal(Reason.HALTED)
         quote = self._market.quote(ticket.code, now)

@@ -4,9 +4,11 @@ The model. An order that comes in takes the shown levels and the orders of ours 
 the best price first; orders of ours that rest on its own side and are ahead of it take shown levels first.
 What rests stands behind the shares shown at its price then. A trade of the market at that price uses those up
 and fills ours with what is left of its volume; a trade strictly beyond it fills ours, each at its own price,
-as far as its volume goes. The market's auctions fill whole, at their price, every order that accepts it; an
-auction that finds no price there fills nothing. What our orders do moves no price and shows in no book,
-except that shown shares are taken once only.
+as far as its volume goes. The market's auctions fill at their price orders that accept it, on each side as
+many shares as the market's auction traded and what buys and sells of ours beyond that can give each other: at
+market first, then the better price, then who came first. What is left rests on; an auction that finds no
+price there fills nothing. What our orders do moves no price and shows in no book, except that shown shares
+are taken once only.
 
 Outside KRX's regular hours the market has no trades: orders meet the last book that was shown, and each
 other, and rest. In the sessions at a closing price the market has as many shares as its best level shows.
@@ -19,6 +21,7 @@ another way.
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -42,6 +45,8 @@ from kis_sync.sim.trading.resting import (
 
 _INSTANT = timedelta(milliseconds=1)
 _NEVER = datetime.max.replace(tzinfo=KST)
+_ANY = {Side.BUY: sys.maxsize, Side.SELL: 0}
+"""The limit of an order that takes any price, won."""
 
 
 class Clearing(Protocol):
@@ -140,9 +145,9 @@ class Pit:
         joining = [order for order in self._joining.values() if order.joins_at == moment]
         for order in joining:
             del self._joining[order.number]
-        price = self._auction_price(moment)
-        if price is not None:
-            self._auction(price, moment)
+        auction = self._auction_of(moment)
+        if auction is not None:
+            self._auction(auction, moment)
         if joining and joining[0].session is SessionName.SINGLE_PRICE:
             self._call(joining, moment)
         for order in joining:
@@ -150,27 +155,40 @@ class Pit:
                 self._meet(order, moment)
         for order in [order for order in self._orders.values() if order.lapses_at <= moment]:
             self._give_up(order, is_cancelled=False)
-        if price is not None:
-            self._wake(price, moment)
+        if auction is not None:
+            self._wake(auction.price, moment)
 
-    def _auction_price(self, moment: datetime) -> int | None:
-        """At what price the market's auction of that moment was settled, if there is one and it was."""
+    def _auction_of(self, moment: datetime) -> Level | None:
+        """Price and volume of the market's auction of that moment, if there is one and it was settled."""
         tape, n = self._tape, self._followed
         if not self._is_krx or n >= len(tape.times) or not tape.is_of_auction(n) or tape.time(n) != moment:
             return None
         self._followed += 1
-        return tape.prices[n]
+        return Level(tape.prices[n], tape.sizes[n])
 
-    def _auction(self, price: int, at: datetime) -> None:
-        """Fill whole everybody who accepts the price; a conditional limit takes any at the close."""
+    def _auction(self, auction: Level, at: datetime) -> None:
+        """Deal out the market's auction, and what ours can give each other beyond it."""
+        price, volume = auction
+        standing = {side: self._at_auction(side, price, at) for side in Side}
+        over = min(max(0, sum(each.quantity for each in ours) - volume) for ours in standing.values())
+        for side, ours in standing.items():
+            for match in deal(side, ours, price, volume + over):
+                if match.number in self._crossing:
+                    self._crossing.reduce(match.number, match.quantity)
+                self._settle([match], at)
+
+    def _at_auction(self, side: Side, price: int, at: datetime) -> list[Standing]:
+        """Our orders that accept the price, in the order they came; a conditional limit any at the close."""
         is_close = at == self._tape.session.close
-        for order in list(self._orders.values()):
+        found = []
+        for order in self._orders.values():
             waits = order.is_asleep or (order.joins_at is not None and order.joins_at > at)
-            takes_any = is_close and order.ticket.kind == CONDITIONAL_KIND
-            if not waits and (takes_any or reaches(order.ticket.side, order.limit, price)):
-                if order.number in self._crossing:
-                    self._crossing.reduce(order.number, order.remaining)
-                self._fill(order, price, order.remaining, at)
+            limit = order.limit
+            if limit is None or (is_close and order.ticket.kind == CONDITIONAL_KIND):
+                limit = _ANY[side]
+            if order.ticket.side is side and not waits and reaches(side, limit, price):
+                found.append(Standing(order.number, limit, order.remaining))
+        return found
 
     def _wake(self, price: int, at: datetime) -> None:
         """Let the stop orders in whose trigger a trade has reached."""
@@ -178,6 +196,7 @@ class Pit:
             trigger = order.ticket.trigger or 0
             if price >= trigger if order.ticket.side is Side.BUY else price <= trigger:
                 del self._asleep[order.number]
+                self._orders[order.number] = self._orders.pop(order.number)  # it comes in now
                 order.is_asleep = False
                 self._meet(order, at)
 

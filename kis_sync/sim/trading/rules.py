@@ -9,7 +9,8 @@ from datetime import datetime
 
 from kis_sync.catalog import Mode
 from kis_sync.market.exchanges import Exchange
-from kis_sync.market.ticks import is_on_tick
+from kis_sync.market.hours import SessionName
+from kis_sync.market.ticks import Listing, is_on_tick
 from kis_sync.sim.assumptions import Assumptions
 from kis_sync.sim.door.wire import RefusalError
 from kis_sync.sim.prices.listings import ListingInfo
@@ -52,7 +53,9 @@ class Rules:
             text = f"예약주문 은 {begin:%H:%M}분 이후부터 익영업일 {end:%H:%M}분까지만 가능합니다."
             raise RefusalError("KIER3672", text, rt_cd="7", status=200, padded=True)
 
-    def admit(self, ticket: Ticket, now: datetime, *, is_sent: bool = False) -> Admission:
+    def admit(
+        self, ticket: Ticket, listing: ListingInfo, now: datetime, *, is_sent: bool = False
+    ) -> Admission:
         """The session that takes the order; one that was reserved ``is_sent`` before the first of the day."""
         exchange = Exchange(ticket.exchange)
         if is_sent:
@@ -61,6 +64,9 @@ class Rules:
             found = admit(ticket.kind, exchange, now, self._mode, self._assumptions)
         if isinstance(found, Reason):
             raise self.refusal(found)
+        takes_it = listing.kind is Listing.STOCK or self._assumptions.krx_after_market_takes_funds
+        if found.session is SessionName.AFTER_MARKET and not takes_it:
+            raise self.refusal(Reason.AFTER_CLOSE)
         return found
 
     def check_open(self, exchange: str, now: datetime) -> None:
