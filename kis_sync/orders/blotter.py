@@ -15,7 +15,7 @@ from kis_sync.api.domestic_stock.open_orders import read_open_orders
 from kis_sync.catalog import Mode
 from kis_sync.orders.entry import Action, Entry, State
 from kis_sync.orders.journal import Journal
-from kis_sync.orders.likeness import agrees
+from kis_sync.orders.likeness import agrees, row_of
 from kis_sync.orders.order import Order
 from kis_sync.orders.recovery import state_of
 
@@ -56,7 +56,9 @@ class Blotter:
         entry = self._journal.by_number(number, day)
         if entry is not None:
             living = self.living(entry, day)
-            row = _row_of(int(living.number), rows) if living.number else None
+            row = row_of(
+                living, [each for each in rows if living.number and each.number == int(living.number)]
+            )
             return self.order_of(living, raw=None if row is None else row.raw)
         row = _row_of(number, rows)
         return None if row is None else Order.listed(row)
@@ -122,20 +124,24 @@ class Blotter:
     def note(self, rows: Sequence[ListedOrder], day: date) -> None:
         """Take into the journal what rows say of orders of ours; of any, that its number is taken."""
         self._journal.learn([row.number for row in rows], day)
-        for row in rows:
-            entry = self._entry_of(row, day)
-            if entry is None or entry.wish.action not in (Action.NEW, Action.CHANGE):
-                continue
-            state = state_of(row)
-            if (row.filled, row.remaining, state) != (entry.filled, entry.remaining, entry.state):
-                self._journal.note(
-                    entry,
-                    self._caller.now(),
-                    state=state,
-                    filled=row.filled,
-                    average_price=row.average_price,
-                    remaining=row.remaining,
-                )
+        for same in _by_number(rows).values():
+            entries = {entry.id: entry for row in same if (entry := self._entry_of(row, day)) is not None}
+            for entry in entries.values():
+                row = row_of(entry, same)  # of several orders with its number the one that looks most like it
+                if row is not None and entry.wish.action in (Action.NEW, Action.CHANGE):
+                    self._note_one(entry, row)
+
+    def _note_one(self, entry: Entry, row: ListedOrder) -> None:
+        state = state_of(row)
+        if (row.filled, row.remaining, state) != (entry.filled, entry.remaining, entry.state):
+            self._journal.note(
+                entry,
+                self._caller.now(),
+                state=state,
+                filled=row.filled,
+                average_price=row.average_price,
+                remaining=row.remaining,
+            )
 
     def _entry_of(self, row: ListedOrder, day: date) -> Entry | None:
         """The entry that a row is about; none for another order that happens to have its number."""
@@ -170,3 +176,10 @@ def _by_day(rows: Iterable[ListedOrder], today: date) -> Mapping[date, list[List
 
 def _row_of(number: int, rows: Iterable[ListedOrder]) -> ListedOrder | None:
     return next((row for row in rows if row.number == number), None)
+
+
+def _by_number(rows: Iterable[ListedOrder]) -> Mapping[int, list[ListedOrder]]:
+    numbers: dict[int, list[ListedOrder]] = {}
+    for row in rows:
+        numbers.setdefault(row.number, []).append(row)
+    return numbers

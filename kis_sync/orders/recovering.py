@@ -20,6 +20,7 @@ from kis_sync.errors import InvalidRequestError
 from kis_sync.orders.blotter import Blotter
 from kis_sync.orders.entry import Entry, State
 from kis_sync.orders.journal import Journal
+from kis_sync.orders.likeness import agrees
 from kis_sync.orders.order import Order
 from kis_sync.orders.recovery import Evidence, Outcome, Verdict, claimed, settle
 from kis_sync.orders.sending import OrderAsker
@@ -123,10 +124,10 @@ class Recoverer:
             )
             return self._blotter.order_of(closed)
         day = (entry.sent_at or entry.intended_at).date()
-        owner = self._journal.by_number(number, day)
-        if owner is not None:
-            raise InvalidRequestError(f"order number {number} is that of {owner.client_order_id}")
         row = next((row for row in get_executions(self._caller, day, day, number=number)), None)
+        owner = self._journal.by_number(number, day)
+        if owner is not None and (row is None or agrees(row, owner)):
+            raise InvalidRequestError(f"order number {number} is that of {owner.client_order_id}")
         if row is not None:
             claimed(entry, row)
         elif self._caller.mode is Mode.LIVE:

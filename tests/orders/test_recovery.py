@@ -131,9 +131,7 @@ def test_a_call_by_name_says_its_side_by_its_variant() -> None:
 def test_what_is_owned_or_was_known_before_is_not_taken() -> None:
     assert outcomes(judge(uncertain(), evidence([row(100)], owned={100}))) == [MISSING]
     assert outcomes(judge(uncertain(), evidence([row(100)], known={2: frozenset({100})}))) == [FOUND]
-    before, known = [row(100, ordered=-4)], {1: frozenset({100})}
-    assert outcomes(judge(lacked(uncertain()), evidence(before))) == [UNCERTAIN]
-    assert outcomes(judge(lacked(uncertain()), evidence(before, known=known))) == [NOT_EXECUTED]
+    assert outcomes(judge(uncertain(), evidence([row(100)], known={1: frozenset({100})}))) == [UNCERTAIN]
 
 
 def test_an_order_without_an_end_may_be_listed_at_any_time_after() -> None:
