@@ -86,7 +86,7 @@ class Options:
     sabotage: str = ""
 
 
-SHORT = {"orders": 240, "processes": 4, "kills": 6, "between_kills": 1.0, "minutes": 3.0}
+SHORT = {"orders": 240, "processes": 4, "kills": 6, "between_kills": 1.0, "minutes": 8.0}
 
 
 @dataclass
