@@ -13,7 +13,7 @@ import pytest
 from kis_sync import KISBroker, NotOnPaperError
 from kis_sync.catalog import Effect, Endpoint, endpoints
 from kis_sync.testing import no_waits
-from tests.fake_kis import SECRET, FakeKIS
+from tests.fake_kis import RECEIPT, SECRET, FakeKIS
 from tests.servers import Action, Request, answer
 
 FACTS = Path(__file__).parents[2] / "shared" / "kis" / "api.json"
@@ -32,7 +32,8 @@ class Recorder(FakeKIS):
             return super()._usual(request)
         known = next((each for each in endpoints().values() if each.path == request.path), None)
         outputs = {} if known is None else known.outputs
-        body: dict[str, object] = {name: [] if shape == "list" else {} for name, shape in outputs.items()}
+        one = RECEIPT if known is not None and known.effect is Effect.ORDER else {}
+        body: dict[str, object] = {name: [] if shape == "list" else one for name, shape in outputs.items()}
         return answer({"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다.", **body})
 
 

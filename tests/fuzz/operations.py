@@ -61,7 +61,7 @@ def _variants() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     return {
         "modify_order": {
             "": {"order": OURS, "price": ARGUMENTS["other_price"]},
-            " (theirs)": {"order": theirs},
+            " (theirs)": {"order": theirs, "price": ARGUMENTS["other_price"]},
         },
         "cancel_order": {"": {"order": OURS}, " (theirs)": {"order": theirs, "quantity": 1}},
         "get_order": {"": {"order": OURS}, " (theirs)": {"order": theirs}, " (lost)": {"order": LOST}},

@@ -14,7 +14,7 @@ from kis_sync import KISError, ServerError
 from kis_sync.api.domestic_stock.price import Quote
 from kis_sync.envelope import Envelope
 from kis_sync.errors import Reach
-from kis_sync.orders import blotter, sending
+from kis_sync.orders import sending
 from kis_sync.orders.entry import Entry, State
 from kis_sync.orders.journal import Journal
 from kis_sync.orders.order import Order
@@ -172,7 +172,7 @@ class TestPlanted:
         def none_ran(entries: list[Entry], evidence: Evidence) -> list[Verdict]:
             return [Verdict(each, Outcome.NOT_EXECUTED, None, "not seen") for each in entries]
 
-        monkeypatch.setattr(blotter, "settle", none_ran)
+        monkeypatch.setattr(recovering, "settle", none_ran)
         assert "an order that rests became 'not executed'" in findings(runner, "trading.recover <", 2)
 
     def test_a_secret_on_record(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

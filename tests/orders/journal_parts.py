@@ -43,7 +43,7 @@ def journal_in(
     folder: Path | None,
     *,
     clock: Clock | None = None,
-    busy_seconds: float = 20.0,
+    busy_seconds: float = 60.0,
     longest_sending: float = 900.0,
 ) -> Journal:
     return Journal(
