@@ -14,7 +14,7 @@ from kis_sync import KISError, ServerError
 from kis_sync.api.domestic_stock.price import Quote
 from kis_sync.envelope import Envelope
 from kis_sync.errors import Reach
-from kis_sync.orders import sending
+from kis_sync.orders import recovering, sending
 from kis_sync.orders.entry import Entry, State
 from kis_sync.orders.journal import Journal
 from kis_sync.orders.order import Order

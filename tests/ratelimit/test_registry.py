@@ -71,13 +71,13 @@ def test_idle_buckets_are_forgotten_oldest_first_and_busy_ones_kept() -> None:
     slot.__enter__()
     first = shared_bucket("key 0", SERVER, 18)
     kept = shared_bucket("asked for again", SERVER, 18)
-    for number in range(1, 200):
+    for number in range(1, 400):
         shared_bucket(f"key {number}", SERVER, 18)
         shared_bucket("asked for again", SERVER, 18)
-    assert len(registry._buckets) == 64
+    assert len(registry._buckets) == 256
     assert shared_bucket("asked for again", SERVER, 18) is kept
     assert shared_bucket("busy", SERVER, 18) is busy
-    assert shared_bucket("key 199", SERVER, 18) in registry._buckets.values()
+    assert shared_bucket("key 399", SERVER, 18) in registry._buckets.values()
     assert shared_bucket("key 0", SERVER, 18) is not first
 
 
