@@ -6,7 +6,6 @@ processes, and those that come after a crash. This room changes when something e
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 import weakref
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from sqlite3 import Connection
 from kis_sync.clock import Clock
 from kis_sync.errors import InvalidRequestError, JournalError, Reach
 from kis_sync.orders import progress
+from kis_sync.orders.account_files import account_file
 from kis_sync.orders.entry import Entry, State, Wish
 from kis_sync.orders.journal_file import JournalFile
 from kis_sync.orders.journal_lookup import JournalLookup
@@ -67,7 +67,7 @@ class Journal(JournalLookup):
         longest_sending: float = 900.0,
     ) -> None:
         account = account_no.replace("-", "").strip()
-        stem = "orders-" + hashlib.sha256(f"{server}\0{account}".encode()).hexdigest()[:32]
+        stem = account_file(Path(), "orders", server, account).name
         self._clock = clock
         self._longest = timedelta(seconds=longest_sending)
         super().__init__(JournalFile(None if folder is None else folder / f"{stem}.sqlite3", busy_seconds))

@@ -106,13 +106,6 @@ class JournalLookup:
         """The order numbers of a day that had been seen up to a mark (``Entry.known_until``)."""
         return self._numbers("SELECT number FROM seen WHERE day = ? AND mark <= ?", day.isoformat(), mark)
 
-    def owned(self, day: date) -> frozenset[int]:
-        """The order numbers of a day that entries own, of the series that lists of domestic stocks show."""
-        return self._numbers(
-            f"SELECT number_value FROM entries WHERE day = ? AND number_value IS NOT NULL AND {IN_SERIES}",
-            day.isoformat(),
-        )
-
     def entry(self, entry_id: int) -> Entry | None:
         """The entry with that id (``Entry.id``) as it stands now."""
         return self._first("WHERE id = ?", entry_id)

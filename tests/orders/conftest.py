@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kis_sync.orders.journal_file import JournalFile
+from tests.orders.desk_parts import World, world
 
 
 @pytest.fixture
@@ -21,3 +23,21 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
         return connection
 
     monkeypatch.setattr(JournalFile, "_prepared", hasty)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path, "paper") as made:
+        yield made
+
+
+@pytest.fixture(params=["live", "paper"])
+def either(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    with world(tmp_path, request.param) as made:
+        yield made

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from kis_sync import KISBroker, OrderLimits, Settings, Simulator
+import pytest
+
+from kis_sync import KISBroker, Limit, OrderLimits, OrderUncertainError, Settings, Simulator
 from kis_sync.catalog import Effect, endpoints
 from kis_sync.clock import KST, Clock, ShiftedClock
 from kis_sync.orders.entry import Entry
 from kis_sync.orders.journal import Journal
+from kis_sync.orders.order import Order
 from kis_sync.orders.sending import Sender
 from kis_sync.sim.trading.ledger import Account
 from kis_sync.sim.trading.resting import RestingOrder
@@ -284,3 +287,46 @@ class Arrival:
 
     def wait(self) -> None:
         assert self._arrived.wait(20), f"no request for {self._name} arrived"
+
+
+# -- orders on the simulator ---------------------------------------------------------------------------
+
+CODE, OTHER = "005930", "000660"
+NEW, CHANGE = "domestic_stock.order_cash", "domestic_stock.order_rvsecncl"
+
+
+def low(broker: KISBroker, code: str = CODE) -> int:
+    found = broker.get_price(code).lower_limit
+    assert found is not None
+    return found
+
+
+def resting(broker: KISBroker, quantity: int = 5, name: str | None = None, code: str = CODE) -> Order:
+    return broker.buy(code, quantity, Limit(low(broker, code)), name)
+
+
+def lost(made: World, broker: KISBroker, name: str, fault: str = "drop_after", quantity: int = 5) -> None:
+    """An order whose answer never came."""
+    made.sim.faults.next(NEW, fault)
+    with pytest.raises(OrderUncertainError):
+        resting(broker, quantity, name)
+
+
+class Death(BaseException):
+    """The process is gone."""
+
+
+@contextlib.contextmanager
+def die_before_the_outcome(broker: KISBroker) -> Iterator[None]:
+    """The client's process ends when its order has run, and nothing is noted any more."""
+
+    def die(*given: object, **named: object) -> NoReturn:
+        raise Death
+
+    journal_of(broker).close = die  # type: ignore[method-assign]
+    with pytest.raises(Death):
+        yield
+
+
+def numbers(orders: tuple[Order, ...]) -> list[int]:
+    return [int(order.number) for order in orders]

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kis_sync import ConfigurationError, InvalidRequestError, KISBroker, Limit, Market, OrderLimits, Settings
+from kis_sync import ConfigurationError, InvalidRequestError, Limit, Market, OrderLimits, Settings
 from kis_sync.catalog import Call, endpoint
 from kis_sync.errors import OrderUncertainError, RequestRefusedError
 from kis_sync.market.ticks import floor_to_tick
 from kis_sync.orders.entry import Action, State
-from tests.orders.desk_parts import World, entries_of, journal_of, world
+from tests.orders.desk_parts import CODE, OTHER, World, entries_of, journal_of, low
 
 pytestmark = pytest.mark.usefixtures("unsynced")
-
-CODE, OTHER = "005930", "000660"
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as made:
-        yield made
-
-
-def low(broker: KISBroker, code: str = CODE) -> int:
-    found = broker.get_price(code).lower_limit
-    assert found is not None
-    return found
 
 
 def limits(**changes: Any) -> OrderLimits:

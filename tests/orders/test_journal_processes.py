@@ -301,6 +301,6 @@ def test_threads_share_one_journal(tmp_path: Path) -> None:
         each.start()
     for each in threads:
         each.join()
-    assert len(journal.owned(TODAY)) == 40
+    assert len(journal.owners(TODAY)) == 40
     assert {entry.state for entry in journal.entries()} == {State.ACCEPTED}
     journal.close_file()

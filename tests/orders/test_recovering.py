@@ -2,78 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NoReturn
-
 import pytest
 
-from kis_sync import InvalidRequestError, KISBroker, Limit, OrderUncertainError
+from kis_sync import InvalidRequestError, OrderUncertainError
 from kis_sync.orders.entry import State
-from kis_sync.orders.order import Order
-from tests.orders.desk_parts import World, entries_of, journal_of, world
+from tests.orders.desk_parts import (
+    CHANGE,
+    CODE,
+    NEW,
+    OTHER,
+    World,
+    die_before_the_outcome,
+    entries_of,
+    journal_of,
+    lost,
+    low,
+    resting,
+)
 from tests.orders.exchange_audit import check_ownership
 
 pytestmark = pytest.mark.usefixtures("unsynced")
-
-CODE, OTHER = "005930", "000660"
-NEW, CHANGE = "domestic_stock.order_cash", "domestic_stock.order_rvsecncl"
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def paper(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path, "paper") as made:
-        yield made
-
-
-@pytest.fixture(params=["live", "paper"])
-def either(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    with world(tmp_path, request.param) as made:
-        yield made
-
-
-def low(broker: KISBroker, code: str = CODE) -> int:
-    found = broker.get_price(code).lower_limit
-    assert found is not None
-    return found
-
-
-def resting(broker: KISBroker, quantity: int = 5, name: str | None = None, code: str = CODE) -> Order:
-    return broker.buy(code, quantity, Limit(low(broker, code)), name)
-
-
-def lost(made: World, broker: KISBroker, name: str, fault: str = "drop_after", quantity: int = 5) -> None:
-    """An order whose answer never came."""
-    made.sim.faults.next(NEW, fault)
-    with pytest.raises(OrderUncertainError):
-        resting(broker, quantity, name)
-
-
-class Death(BaseException):
-    """The process is gone."""
-
-
-@contextlib.contextmanager
-def die_before_the_outcome(broker: KISBroker) -> Iterator[None]:
-    """The client's process ends when its order has run, and nothing is noted any more."""
-
-    def die(*given: object, **named: object) -> NoReturn:
-        raise Death
-
-    journal_of(broker).close = die  # type: ignore[method-assign]
-    with pytest.raises(Death):
-        yield
-
-
-def numbers(orders: tuple[Order, ...]) -> list[int]:
-    return [int(order.number) for order in orders]
 
 
 class TestRecovery:

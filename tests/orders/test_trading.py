@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -23,23 +22,20 @@ from kis_sync.orders.desk import OrderPreview
 from kis_sync.orders.entry import State
 from kis_sync.orders.order import Order
 from tests.fake_kis import refusal
-from tests.orders.desk_parts import ORDERS, ListingKIS, World, entries_of, journalling, states_in, world
+from tests.orders.desk_parts import (
+    CODE,
+    ORDERS,
+    OTHER,
+    ListingKIS,
+    World,
+    entries_of,
+    journalling,
+    low,
+    states_in,
+    world,
+)
 
 pytestmark = pytest.mark.usefixtures("unsynced")
-
-CODE, OTHER = "005930", "000660"
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as made:
-        yield made
-
-
-def low(broker: KISBroker, code: str = CODE) -> int:
-    found = broker.get_price(code).lower_limit
-    assert found is not None
-    return found
 
 
 class TestIds:
