@@ -11,14 +11,17 @@ import os
 import threading
 from collections import OrderedDict
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from kis_sync.clock import Clock, ShiftedClock, SystemClock
 from kis_sync.ratelimit.bucket import TokenBucket
 
-_KEPT = 256  # buckets; more only while all of them are in use
+_KEPT = 64  # buckets; more only while all of them are in use
 _log = logging.getLogger("kis_sync")
 _lock = threading.Lock()
 _buckets: OrderedDict[tuple[str, int], TokenBucket] = OrderedDict()
+_held: WeakValueDictionary[tuple[str, int], TokenBucket] = WeakValueDictionary()
+"""Every bucket that somebody still holds, kept or not: a second one for its key would double the limit."""
 
 
 def shared_bucket(
@@ -36,13 +39,16 @@ def shared_bucket(
     When the rates asked for differ, the lowest holds until the process ends, and each time that this
     decides a warning is logged: two clients of one key share one limit, and the more careful must not be
     overruled by the other. ``burst`` is that of the first who asked. A ``clock`` other than the machine's
-    own has buckets of its own. A bucket outlives its users; of idle ones the 256 last asked for are kept.
+    own has buckets of its own. A bucket outlives its users; of idle
+    ones the 64 last asked for are kept, and each that a client still holds.
     """
     key = (_digest(app_key, _host(server), name), _time_of(clock))
     with _lock:
-        bucket = _buckets.get(key)
+        bucket = _buckets.get(key) or _held.get(key)
         if bucket is None:
-            bucket = _buckets[key] = TokenBucket(rate, burst=burst, clock=clock)
+            bucket = _held[key] = TokenBucket(rate, burst=burst, clock=clock)
+        if key not in _buckets:
+            _buckets[key] = bucket
             _forget_idle()
         _buckets.move_to_end(key)
         had = bucket.rate

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -17,6 +19,7 @@ SERVER = "https://openapi.example:9443"
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_buckets", registry._buckets.__class__())
+    monkeypatch.setattr(registry, "_held", registry._held.__class__())
 
 
 def test_one_key_on_one_server_has_one_bucket_with_its_recent_grants() -> None:
@@ -69,16 +72,25 @@ def test_idle_buckets_are_forgotten_oldest_first_and_busy_ones_kept() -> None:
     busy = shared_bucket("busy", SERVER, 18)
     slot = busy.slot()
     slot.__enter__()
-    first = shared_bucket("key 0", SERVER, 18)
+    first = weakref.ref(shared_bucket("key 0", SERVER, 18))
     kept = shared_bucket("asked for again", SERVER, 18)
-    for number in range(1, 400):
+    for number in range(1, 200):
         shared_bucket(f"key {number}", SERVER, 18)
         shared_bucket("asked for again", SERVER, 18)
-    assert len(registry._buckets) == 256
+    assert len(registry._buckets) == 64
     assert shared_bucket("asked for again", SERVER, 18) is kept
     assert shared_bucket("busy", SERVER, 18) is busy
-    assert shared_bucket("key 399", SERVER, 18) in registry._buckets.values()
-    assert shared_bucket("key 0", SERVER, 18) is not first
+    assert shared_bucket("key 199", SERVER, 18) in registry._buckets.values()
+    gc.collect()
+    assert first() is None
+
+
+def test_one_that_a_client_holds_is_found_whatever_else_there_is() -> None:
+    held = shared_bucket("held", SERVER, 18)
+    busy = [shared_bucket(f"busy {number}", SERVER, 18) for number in range(100)]
+    for bucket in busy:
+        bucket.slot().__enter__()
+    assert shared_bucket("held", SERVER, 18) is held
 
 
 def test_many_threads_asking_at_once_get_the_same_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
