@@ -144,8 +144,9 @@ def value_findings(value: object) -> Iterator[str]:
     yield from _unsound(value, None, type(value).__name__)
     told = repr(value)
     if telltale.told(told):
-        for each in _plain_values(value):  # what the server put into a field is what was asked for
-            told = told.replace(repr(each), "''")
+        plain = map(repr, _plain_values(value))  # what the server put into a field is what was asked for
+        for each in sorted(plain, key=len, reverse=True):  # a short one may stand within a longer one
+            told = told.replace(each, "''")
         yield from leaks(f"the repr of {type(value).__name__}", told)
 
 
