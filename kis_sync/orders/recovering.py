@@ -135,7 +135,7 @@ class Recoverer:
         closed = self._journal.close(
             entry,
             State.ACCEPTED,
-            now,
+            max(now, (row and row.ordered_at) or now),
             number=row.written_number if row else str(number),
             branch=row.branch if row else "",
             reason="settled by hand",
@@ -198,7 +198,12 @@ class Recoverer:
         if verdict.outcome is Outcome.FOUND and verdict.listed is not None:
             row = verdict.listed
             journal.close(
-                entry, State.ACCEPTED, at, number=row.written_number, branch=row.branch, reason=verdict.reason
+                entry,
+                State.ACCEPTED,
+                max(at, row.ordered_at or at),  # ordered while a slow reading went on, it is its owner's still
+                number=row.written_number,
+                branch=row.branch,
+                reason=verdict.reason,
             )
             self._blotter.note([row], day)
         elif verdict.outcome is Outcome.NOT_EXECUTED:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kis_sync import InvalidRequestError, OrderUncertainError
+from kis_sync.api.domestic_stock.listed_order import ListedOrder
+from kis_sync.orders import recovering
 from kis_sync.orders.entry import State
 from tests.orders.desk_parts import (
     CHANGE,
@@ -20,8 +24,6 @@ from tests.orders.desk_parts import (
     resting,
 )
 from tests.orders.exchange_audit import check_ownership
-
-pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 class TestRecovery:
@@ -42,6 +44,25 @@ class TestRecovery:
         recovery = broker.recover(wait=True)
         assert [order.state for order in recovery.settled] == [State.NOT_EXECUTED]
         assert {entry.state for entry in entries_of(broker)} == {State.ACCEPTED, State.NOT_EXECUTED}
+        check_ownership(entries_of(broker), live.orders())
+
+    def test_a_twin_that_runs_while_the_lists_are_read_is_nobody_elses_later(
+        self, live: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broker, other = live.client(), live.client()
+        lost(live, broker, "one", "drop_before")
+        real = recovering.get_executions
+
+        def slow(*given: Any, **named: Any) -> tuple[ListedOrder, ...]:
+            monkeypatch.setattr(recovering, "get_executions", real)
+            live.clock.advance(15)
+            lost(live, other, "two")
+            return real(*given, **named)
+
+        monkeypatch.setattr(recovering, "get_executions", slow)
+        broker.recover()
+        live.clock.advance(5)
+        broker.recover(wait=True)
         check_ownership(entries_of(broker), live.orders())
 
     def test_live_concludes_after_two_complete_readings_and_its_time(self, live: World) -> None:
