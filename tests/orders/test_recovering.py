@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kis_sync import InvalidRequestError, OrderUncertainError
+from kis_sync.api.domestic_stock.executions import get_executions
 from kis_sync.api.domestic_stock.listed_order import ListedOrder
 from kis_sync.orders import recovering
 from kis_sync.orders.entry import State
@@ -51,13 +52,12 @@ class TestRecovery:
     ) -> None:
         broker, other = live.client(), live.client()
         lost(live, broker, "one", "drop_before")
-        real = recovering.get_executions
 
         def slow(*given: Any, **named: Any) -> tuple[ListedOrder, ...]:
-            monkeypatch.setattr(recovering, "get_executions", real)
+            monkeypatch.setattr(recovering, "get_executions", get_executions)
             live.clock.advance(15)
             lost(live, other, "two")
-            return real(*given, **named)
+            return get_executions(*given, **named)
 
         monkeypatch.setattr(recovering, "get_executions", slow)
         broker.recover()
