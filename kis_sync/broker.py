@@ -102,8 +102,9 @@ else:
 class KISBroker:
     """A blocking client of KIS, safe to share between any number of threads.
 
-    Nothing is read from disk or sent before the first call. All brokers of one app key and server in a
-    process share one limit and one access token. Close it, or use it as a context manager.
+    Nothing is read from disk or sent before the first call. All brokers of one app key and server, in all
+    processes of a user on a machine, share one limit and one access token. Close it, or use it as a context
+    manager.
 
     >>> with KISBroker.simulated() as broker:
     ...     broker.get_price("005930").code
@@ -114,7 +115,7 @@ class KISBroker:
         self.settings = settings
         self.clock: Clock = default_clock() if clock is None else clock
         self._lanes = _lanes(settings, self.clock)
-        folder = _store_folder(settings)
+        folder = _cache_folder(settings) if settings.store_access_token else None
         store = TokenStore(folder, settings.app_key, settings.server)
         self._caller = Caller(
             settings,
@@ -155,6 +156,7 @@ class KISBroker:
                 rate_limit_rps=simulator.gate.limit,
                 ledger_rate_limit_rps=LEDGER_CALLS_PER_SECOND  # a raised limit raises both
                 * max(1.0, simulator.gate.limit / call_limits().live),
+                shared="process",  # as the simulator is
                 allow_live_orders=True,  # nothing of it is real
                 store_access_token=False,
                 keep_journal=False,  # in memory, as long as the simulator
@@ -293,17 +295,20 @@ def _lanes(settings: Settings, clock: Clock) -> Lanes:
     ledger = settings.ledger_calls_per_second
     slow = ledger / (SLOW_CALL_SECONDS * LEDGER_CALLS_PER_SECOND)
     key, server = settings.app_key, settings.server
+    folder = _cache_folder(settings) if settings.shared == "machine" else None
+
+    def lane(name: str, rate: float, burst: int | None = None) -> TokenBucket:
+        return shared_bucket(key, server, rate, name=name, burst=burst, clock=clock, folder=folder)
+
     return Lanes(
-        main=shared_bucket(key, server, settings.calls_per_second, burst=settings.burst, clock=clock),
-        ledger=shared_bucket(key, server, ledger, name="account calls", clock=clock),
-        slow=shared_bucket(key, server, slow, name="slow account calls", clock=clock),
-        oauth=shared_bucket(key, server, ISSUES_PER_SECOND, name="access token issues", clock=clock),
+        main=lane("calls", settings.calls_per_second, settings.burst),
+        ledger=lane("account calls", ledger),
+        slow=lane("slow account calls", slow),
+        oauth=lane("access token issues", ISSUES_PER_SECOND),
     )
 
 
-def _store_folder(settings: Settings) -> Path | None:
-    if not settings.store_access_token:
-        return None
+def _cache_folder(settings: Settings) -> Path:
     if settings.cache_dir is not None:
         return Path(settings.cache_dir)
     from platformdirs import user_cache_path  # imported where used

@@ -30,6 +30,7 @@ _SERVERS = {
 _HOSTS = {urlsplit(url).hostname: (mode, url) for mode, url in _SERVERS.items()}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ACCOUNT = re.compile(r"([0-9]{8})-?([0-9]{2})")
+_SHARED = ("machine", "process")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
 _LONGEST_TIMEOUT = 600.0  # seconds
 _LONGEST_SETTLING = 3600.0  # seconds
@@ -57,15 +58,17 @@ class Settings:
     ``app_key`` (36 characters) and ``app_secret`` (180) as KIS issued them; ``account_no`` eight digits and
     two, ``12345678-01``, needed for account and orders only; ``mode`` ``"paper"`` or ``"live"``;
     ``base_url`` another server than KIS's own; ``rate_limit_rps`` calls a second (default: KIS's newest
-    notice), ``ledger_rate_limit_rps`` account reads a second; ``allow_live_orders`` must be ``True`` before
-    an order leaves in live mode; ``use_hashkey`` whether orders carry a hash key; ``retry`` how reads are
-    tried again; ``store_access_token`` whether the access token is kept on disk for other processes, in
-    ``cache_dir`` (default: the user's cache folder); ``proxies`` and ``ca_bundle`` as in requests (default:
-    what the environment says); ``connect_timeout``, ``read_timeout``, ``order_timeout`` in seconds, at most
-    600; ``order_limits`` what orders are held to; ``settling_seconds`` how long after an order became
-    uncertain, and between two complete readings of the lists, before it may be concluded on live that it did
-    not run: longer than an order can be on its way; ``keep_journal`` whether orders are written down before
-    they leave, in ``data_dir`` (default: the user's data folder).
+    notice), ``ledger_rate_limit_rps`` account reads a second; ``shared`` who is counted together:
+    ``"machine"`` all processes of the user, ``"process"`` this one alone; ``allow_live_orders`` must be
+    ``True`` before an order leaves in live mode; ``use_hashkey`` whether orders carry a hash key; ``retry``
+    how reads are tried again; ``store_access_token`` whether the access token is kept on disk for other
+    processes; ``cache_dir`` where it and the count of calls are kept (default: the user's cache folder);
+    ``proxies`` and ``ca_bundle`` as in requests (default: what the environment says); ``connect_timeout``,
+    ``read_timeout``, ``order_timeout`` in seconds, at most 600; ``order_limits`` what orders are held to;
+    ``settling_seconds`` how long after an order became uncertain, and between two complete readings of the
+    lists, before it may be concluded on live that it did not run: longer than an order can be on its way;
+    ``keep_journal`` whether orders are written down before they leave, in ``data_dir`` (default: the user's
+    data folder).
     """
 
     app_key: str
@@ -76,6 +79,7 @@ class Settings:
     rate_limit_rps: float | None = None
     ledger_rate_limit_rps: float | None = None
     burst: int | None = None
+    shared: str = "machine"
     allow_live_orders: bool = False
     use_hashkey: bool = True
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -212,6 +216,8 @@ def _other_faults(settings: Settings) -> list[str]:
         value = getattr(settings, name)
         if not _is_positive(value) or value > _LONGEST_TIMEOUT:
             faults.append(f"{name} must be a number of seconds above 0 and at most {_LONGEST_TIMEOUT:.0f}")
+    if settings.shared not in _SHARED:
+        faults.append(f"shared (KIS_SHARED) must be 'machine' or 'process', not {settings.shared!r}")
     if settings.burst is not None and not (isinstance(settings.burst, int) and settings.burst >= 1):
         faults.append("burst must be a whole number of at least 1")
     retry: object = settings.retry
@@ -336,6 +342,7 @@ _VARIABLES: dict[str, Variable] = {
     "base_url": Variable("KIS_BASE_URL", str),
     "rate_limit_rps": Variable("RATE_LIMIT_RPS", number),
     "ledger_rate_limit_rps": Variable("LEDGER_RATE_LIMIT_RPS", number),
+    "shared": Variable("KIS_SHARED", str.lower),
     "allow_live_orders": Variable("KIS_ALLOW_LIVE_ORDERS", switch),
     "use_hashkey": Variable("KIS_USE_HASHKEY", switch),
     "cache_dir": Variable("KIS_CACHE_DIR", str),

@@ -134,6 +134,7 @@ class FakeKIS(RawServer):
             "ledger_rate_limit_rps": 1000,
             "retry": RetryPolicy(first_wait=0.0),
             "store_access_token": False,
+            "shared": "process",
             "keep_journal": False,
             "order_limits": OrderLimits(
                 check_funds=False, check_hours=False

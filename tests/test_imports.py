@@ -12,7 +12,7 @@ import kis_sync
 PACKAGE = Path(kis_sync.__file__).parent
 
 FLOORS: dict[str, int] = {
-    "errors": 1, "clock": 1, "values": 1, "market": 1, "display": 1, "first_use": 1,
+    "errors": 1, "clock": 1, "values": 1, "market": 1, "display": 1, "first_use": 1, "file_lock": 1,
     "catalog": 2, "ratelimit": 2, "retries": 2, "traffic": 2, "order_limits": 2, "environment": 2,
     "envelope": 3, "settings": 3,
     "connections": 4, "server_clock": 4, "transport": 5,

@@ -1,8 +1,6 @@
 """Which process sends an order, and whether it still lives: a locked file for each, beside the journal.
 
-The operating system drops a lock when its process ends, however it ends, and trusts no process number. A
-lock that can be taken, or a file that is gone, therefore means that the owner is gone. Not filelock: in a
-forked child its older versions unlock for the parent too, where closing our own handle does not.
+A lock that can be taken, or a file that is gone, means that the owner is gone (see ``file_lock``).
 This room changes when the sign of life of a process does.
 """
 
@@ -14,6 +12,8 @@ import sys
 import uuid
 from pathlib import Path
 from weakref import WeakSet
+
+from kis_sync.file_lock import try_lock
 
 
 class Ownership:
@@ -91,20 +91,10 @@ class Ownership:
 def _has_lock(handle: int) -> bool:
     """Take the lock without waiting; whether it could be taken. A handle that cannot be locked is closed."""
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
+        return try_lock(handle)
     except OSError:  # a file system without locks
         os.close(handle)
         raise
-    return True
 
 
 def _remove(path: Path, handle: int) -> None:

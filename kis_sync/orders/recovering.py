@@ -200,7 +200,9 @@ class Recoverer:
             journal.close(
                 entry,
                 State.ACCEPTED,
-                max(at, row.ordered_at or at),  # ordered while a slow reading went on, it is its owner's still
+                max(
+                    at, row.ordered_at or at
+                ),  # ordered while a slow reading went on, it is its owner's still
                 number=row.written_number,
                 branch=row.branch,
                 reason=verdict.reason,

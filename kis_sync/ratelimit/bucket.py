@@ -4,7 +4,8 @@
     with bucket.slot(timeout=5) as slot:      # waits; the slot is taken until a second after the block
         send()
 
-Which slots are free when is ``slots.SlotTable``'s business (the proof is there); here threads wait.
+Which slots are free when is ``slots.SlotTable``'s business (the proof is there), and whether other processes
+have a part in them that of a ``budget.Budget``; here threads wait.
 The queue is a deque of waiters, each with its own Condition on the one lock. Only the first waits with
 a time-out, whoever leaves the queue wakes the new first. The lock is re-entrant, so that a finaliser or
 a signal handler that runs inside it can still close a broker. Every way out is walked twice, so that an
@@ -20,16 +21,21 @@ import logging
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from math import inf
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 from weakref import WeakSet
 
 from kis_sync.clock import Clock, default_clock
 from kis_sync.errors import BrokerClosedError, RateLimitError
+from kis_sync.ratelimit.budget import Action, Asked, Budget, BudgetBusyError, OwnBudget, Told
 from kis_sync.ratelimit.slots import SlotTable
 
 _LEASE = 60.0  # seconds; longer than any call's own time-outs
+_GRANTED = -inf
+_BUSY = 0.05  # seconds until the next try, when another process keeps the file of the limit locked
 _log = logging.getLogger("kis_sync")
 
 
@@ -113,8 +119,10 @@ class TokenBucket:
 
     ``rate`` is in calls a second (18: 18 slots of 1 s; 0.5: one slot of 2 s). With ``burst=None`` grants
     are spaced at nine tenths of the even interval; ``burst=n`` lets n leave at once. ``clock`` tells the
-    time and does the waiting. A bucket may be shared by any number of threads. ``ConfigurationError`` is
-    raised for a rate or a burst that cannot work.
+    time and does the waiting. A bucket may be shared by any number of threads; with ``file`` it shares its
+    limit with every bucket of that file, in whatever process of the machine (their clocks must agree, as
+    the machine's own does with itself). ``ConfigurationError`` is raised for a rate or a burst that cannot
+    work.
 
     >>> bucket = TokenBucket(18)
     >>> with bucket.slot(timeout=1) as slot:
@@ -124,10 +132,17 @@ class TokenBucket:
     <TokenBucket 18 a second: 18 of 18 slots usable, 0 in flight, 1 cooling, 0 waiting, 1 granted>
     """
 
-    def __init__(self, rate: float, *, burst: int | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        rate: float,
+        *,
+        burst: int | None = None,
+        clock: Clock | None = None,
+        file: str | os.PathLike[str] | None = None,
+    ) -> None:
         self._clock: Clock = default_clock() if clock is None else clock
         self._now = self._clock.monotonic
-        self._table = SlotTable(rate, burst)
+        self._budget: Budget = _budget(rate, burst, self._now, file)
         self._lock = threading.RLock()
         self._queue: deque[_Waiter] = deque()
         self._head_wakes_at = inf
@@ -154,7 +169,7 @@ class TokenBucket:
         """
         try:
             with self._lock:
-                self._table.cool(self._await_turn(timeout, owner))
+                self._await_turn(None, timeout, owner)
         except RateLimitError:
             return False
         return True
@@ -162,7 +177,7 @@ class TokenBucket:
     def pause(self, seconds: float) -> None:
         """Grant nobody a slot for ``seconds`` from now; a longer pause already set stays as it is."""
         with self._lock:
-            self._table.pause(self._now() + seconds)
+            self._change(SlotTable.pause, self._now() + seconds)
 
     def refused(self) -> None:
         """Say that the server refused a call because of its own limit.
@@ -172,16 +187,13 @@ class TokenBucket:
         logged when that begins. Refusals during the pause belong to the one that began it.
         """
         with self._lock:
-            began = self._table.refuse(self._now())
-            usable, slots = self._table.usable, self._table.slots
-        if began:  # outside the lock: a logging handler is other people's code
+            lowered = self._change(_refuse, self._now())
+        if lowered:  # outside the lock: a logging handler is other people's code
             _log.warning(
                 "the server keeps refusing calls within the limit of %g a second: using %d of %d slots, "
                 "one more after each minute without a refusal. Another program may be using the same app "
                 "key, or its limit may be lower than that (new customers have 3 a second at first)",
-                self._table.rate,
-                usable,
-                slots,
+                *lowered,
             )
 
     def cancel(self, owner: threading.Event) -> None:
@@ -198,29 +210,35 @@ class TokenBucket:
     def lower(self, rate: float) -> None:
         """Go over to a lower rate for good; a rate that is not lower changes nothing."""
         with self._lock:
-            if rate < self._table.rate:
-                self._table.lower(rate)
+            self._budget.lower(rate)
 
     @property
     def rate(self) -> float:
-        """Calls a second."""
-        return self._table.rate
+        """Calls a second; other processes may have asked for fewer, which ``stats`` tells."""
+        return self._budget.rate
+
+    @property
+    def file(self) -> Path | None:
+        """The file in which all processes of the machine count together, ``None`` for this one alone."""
+        return self._budget.file
 
     @property
     def stats(self) -> BucketStats:
-        """The bucket at this moment."""
+        """The bucket at this moment; of a shared one what all processes do, but for ``waiting``."""
         with self._lock:
-            table = self._table
-            cooling = table.live(self._now()) - table.in_flight
-            return BucketStats(
-                rate=table.rate,
-                slots=table.slots,
-                usable=table.usable,
-                in_flight=table.in_flight,
-                cooling=cooling,
-                waiting=len(self._queue),
-                granted=table.granted,
-            )
+            return self._budget.look(self._counted)
+
+    def _counted(self, table: SlotTable) -> BucketStats:
+        cooling = table.live(self._now()) - table.in_flight
+        return BucketStats(
+            rate=table.rate,
+            slots=table.slots,
+            usable=table.usable,
+            in_flight=table.in_flight,
+            cooling=cooling,
+            waiting=len(self._queue),
+            granted=table.granted,
+        )
 
     def __repr__(self) -> str:
         stats = self.stats
@@ -232,60 +250,87 @@ class TokenBucket:
 
     def _take(self, slot: Slot) -> None:
         with self._lock:
-            now = self._await_turn(slot._timeout, slot._owner)
-            # All that undoing needs is noted before anything is done.
-            slot.number = self._table.granted + 1
-            slot._held = 0.0
-            slot._taken = True
-            self._table.take(now, slot._lease)
+            self._await_turn(slot, slot._timeout, slot._owner)
 
     def _give_back(self, slot: Slot) -> None:
         """Undo a grant under which nothing was sent, and let the others see it."""
         with self._lock:
             slot._taken = False
-            self._table.give_back(slot.number)
+            self._change(SlotTable.give_back, slot.number)
             self._wake_head()
 
     def _complete(self, slot: Slot) -> None:
         with self._lock:
             if slot._taken:
-                free_at = self._table.complete(slot.number, self._now(), slot._held)
+                free_at = self._change(SlotTable.complete, slot.number, self._now(), slot._held)
                 slot._taken = False
-                if self._queue and free_at < self._head_wakes_at:
+                if self._queue and free_at is not None and free_at < self._head_wakes_at:
                     self._wake_head()
 
-    def _await_turn(self, timeout: float | None, owner: threading.Event | None) -> float:
-        """Wait, holding the lock, until a slot may be taken; the time at that moment."""
-        if not self._queue and (owner is None or not owner.is_set()):
-            now = self._now()
-            if self._table.ready_at(now) <= now:
-                return now
+    def _change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
+        """Run an action that no caller can do anything about when the budget is busy; then it is not run."""
+        try:
+            return self._budget.run(act, *args, **named)
+        except BudgetBusyError:
+            _log.warning(
+                "another process keeps the file of the machine's call limit locked: it was not told of the "
+                "end of a call, which counts until its lease ends"
+            )
+            return None
+
+    def _await_turn(self, slot: Slot | None, timeout: float | None, owner: threading.Event | None) -> None:
+        """Wait, holding the lock, until a slot is granted; without ``slot`` it is one that nobody ends."""
+        is_wanted = owner is None or not owner.is_set()
+        if is_wanted and not self._queue and self._try(slot) == _GRANTED:
+            return
         waiter = _Waiter(self._lock, owner)
         try:
             try:
                 self._queue.append(waiter)
-                return self._wait_in_queue(waiter, timeout)
+                self._wait_in_queue(waiter, slot, timeout)
             finally:
                 self._leave(waiter)
         finally:
             self._leave(waiter)
 
-    def _wait_in_queue(self, waiter: _Waiter, timeout: float | None) -> float:
+    def _wait_in_queue(self, waiter: _Waiter, slot: Slot | None, timeout: float | None) -> None:
         began = self._now()
         deadline = inf if timeout is None else began + timeout
         while True:
             if waiter.owner is not None and waiter.owner.is_set():
                 raise BrokerClosedError("the broker was closed while a call waited for a slot")
-            now = self._now()
-            ready_at = inf
+            ask_at = inf
             if self._queue[0] is waiter:
-                ready_at = self._table.ready_at(now)
-                if ready_at <= now:
-                    return now
-                self._head_wakes_at = ready_at
+                ask_at = self._try(slot)
+                if ask_at == _GRANTED:
+                    return
+                self._head_wakes_at = ask_at
+            now = self._now()
             if deadline <= now:
                 raise RateLimitError(self._told_too_late(now - began))
-            self._wait(waiter.condition, min(ready_at, deadline) - now)
+            self._wait(waiter.condition, min(ask_at, deadline) - now)
+
+    def _try(self, slot: Slot | None) -> float:
+        """``_GRANTED``, or from when to ask again."""
+        try:
+            return self._budget.run(self._grant, slot)
+        except BudgetBusyError:
+            return self._now() + _BUSY
+
+    def _grant(self, table: SlotTable, slot: Slot | None) -> float:
+        now = self._now()
+        ready_at = table.ready_at(now)
+        if ready_at > now:
+            return min(ready_at, now + self._budget.look_again())
+        if slot is None:
+            table.cool(now)
+        else:
+            # All that undoing needs is noted before anything is done.
+            slot.number = table.granted + 1
+            slot._held = 0.0
+            slot._taken = True
+            table.take(now, slot._lease)
+        return _GRANTED
 
     def _wait(self, condition: threading.Condition, seconds: float) -> None:
         try:
@@ -310,7 +355,7 @@ class TokenBucket:
     def _told_too_late(self, waited: float) -> str:
         others = len(self._queue) - 1
         return (
-            f"no slot became free within {waited:.3g} s at {self._table.rate:g} calls a second; "
+            f"no slot became free within {waited:.3g} s at {self._budget.rate:g} calls a second; "
             f"other calls waiting: {others}"
         )
 
@@ -318,7 +363,22 @@ class TokenBucket:
         """After a fork: the parent's threads do not exist here, and one of them may hold the lock."""
         self._lock = threading.RLock()
         self._queue = deque()
-        self._table.inherit(self._now())
+        self._budget.begin_in_child(self._now())
+
+
+def _budget(
+    rate: float, burst: int | None, now: Callable[[], float], file: str | os.PathLike[str] | None
+) -> Budget:
+    if file is None:
+        return OwnBudget(rate, burst)
+    from kis_sync.ratelimit.machine_budget import MachineBudget  # imported where used
+
+    return MachineBudget(Path(file), rate, burst, now)
+
+
+def _refuse(table: SlotTable, now: float) -> tuple[float, int, int] | None:
+    """Count a refusal; rate, usable slots and slots when this began the lowering."""
+    return (table.rate, table.usable, table.slots) if table.refuse(now) else None
 
 
 _buckets: WeakSet[TokenBucket] = WeakSet()

@@ -6,8 +6,18 @@ This room changes when the answer to a server's refusals changes.
 from __future__ import annotations
 
 from math import inf
+from typing import NamedTuple
 
 MINUTE = 60.0  # refusals this close together lower the slots; this long without one gives a slot back
+
+
+class LoweringState(NamedTuple):
+    """All that is known of refusals, to be written down."""
+
+    usable: int
+    last: float
+    same_until: float
+    clean_since: float
 
 
 class Lowering:
@@ -49,6 +59,17 @@ class Lowering:
             self._clean_since += minutes * MINUTE
 
     def resize(self, slots: int) -> None:
-        """Go over to fewer slots for good."""
+        """Go over to another number of slots; as many as before stay usable, all if all were."""
+        self.usable = slots if self.usable == self.slots else min(self.usable, slots)
         self.slots = slots
-        self.usable = min(self.usable, slots)
+
+    def state(self) -> LoweringState:
+        """What must be written down to go on from here."""
+        return LoweringState(self.usable, self._last, self._same_until, self._clean_since)
+
+    def resume(self, state: LoweringState, slots: int) -> bool:
+        """Go on from where another was, with so many slots; whether all or the usable ones changed."""
+        before = self.slots, self.usable
+        self.slots = slots
+        self.usable, self._last, self._same_until, self._clean_since = state
+        return before != (slots, self.usable)

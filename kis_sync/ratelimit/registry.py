@@ -1,4 +1,4 @@
-"""One bucket per app key and server in a process: the server counts by app key, not by object.
+"""One bucket per app key and server: the server counts by app key, not by object or process.
 
 This room changes when what shares a limit changes.
 """
@@ -10,12 +10,15 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from pathlib import Path
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from kis_sync.clock import Clock, ShiftedClock, SystemClock
 from kis_sync.ratelimit.bucket import TokenBucket
 
+_PREFIX = "limit-1"  # the form of the file's content
+_MACHINES_OWN = 0
 _KEPT = 64  # buckets; more only while all of them are in use
 _log = logging.getLogger("kis_sync")
 _lock = threading.Lock()
@@ -32,27 +35,37 @@ def shared_bucket(
     name: str = "calls",
     burst: int | None = None,
     clock: Clock | None = None,
+    folder: Path | None = None,
 ) -> TokenBucket:
     """The process's one bucket for this app key (kept as a hash only), server and ``name`` of limit.
 
     Making a second client, or running a notebook cell again, finds the bucket with its recent grants.
     When the rates asked for differ, the lowest holds until the process ends, and each time that this
     decides a warning is logged: two clients of one key share one limit, and the more careful must not be
-    overruled by the other. ``burst`` is that of the first who asked. A ``clock`` other than the machine's
-    own has buckets of its own. A bucket outlives its users; of idle
-    ones the 64 last asked for are kept, and each that a client still holds.
+    overruled by the other. ``burst`` is that of the first who asked, and so is the ``folder`` with the files
+    in which all processes of the machine count together (``None``: this process counts alone). A ``clock``
+    other than the machine's own has buckets of its own, in this process. A bucket outlives its users; of
+    idle ones the 64 last asked for are kept, and each that a client still holds.
     """
-    key = (_digest(app_key, _host(server), name), _time_of(clock))
+    digest, time = _digest(app_key, _host(server), name), _time_of(clock)
+    key = (digest, time)
+    file = None if folder is None or time != _MACHINES_OWN else folder / f"{_PREFIX}-{digest[:32]}"
     with _lock:
         bucket = _buckets.get(key) or _held.get(key)
         if bucket is None:
-            bucket = _held[key] = TokenBucket(rate, burst=burst, clock=clock)
+            bucket = _held[key] = TokenBucket(rate, burst=burst, clock=clock, file=file)
         if key not in _buckets:
             _buckets[key] = bucket
             _forget_idle()
         _buckets.move_to_end(key)
-        had = bucket.rate
+        had, counts_in = bucket.rate, bucket.file
         bucket.lower(rate)
+    if counts_in != file:
+        _log.warning(
+            "%s of this app key are counted %s: that was asked for first, and holds until this process ends",
+            name,
+            "by this process alone" if counts_in is None else f"in {counts_in.parent}",
+        )
     if had != rate:
         _log.warning(
             "%s of this app key: limited to %g a second before, asked for at %g now; the lower rate holds",
@@ -76,7 +89,7 @@ def _time_of(clock: Clock | None) -> int:
     """Clocks on which the same seconds pass are one; a bucket keeps its clock, so an id is not used twice."""
     while isinstance(clock, ShiftedClock):
         clock = clock.base
-    return 0 if clock is None or isinstance(clock, SystemClock) else id(clock)
+    return _MACHINES_OWN if clock is None or isinstance(clock, SystemClock) else id(clock)
 
 
 def _forget_idle() -> None:

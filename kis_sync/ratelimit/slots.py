@@ -22,9 +22,10 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 from math import floor, inf, isfinite
+from typing import NamedTuple
 
 from kis_sync.errors import ConfigurationError
-from kis_sync.ratelimit.lowering import Lowering
+from kis_sync.ratelimit.lowering import Lowering, LoweringState
 
 GUARD = 0.002  # seconds; how far two clocks may drift apart within a window
 GRANT_GUARD = 0.055  # seconds; for a bare permission: 50 ms of jitter on the way and 5 ms of thread switching
@@ -32,8 +33,22 @@ _ROUNDING = 1e-6  # seconds; sums of intervals must not miss a burst's last call
 SPACING = 0.9  # of the even interval: the last tenth is room to catch up after a late call
 
 
+class SlotState(NamedTuple):
+    """All that a table knows of the past, to be written down; times as its clock told them."""
+
+    rate: float
+    granted: int
+    next_at: float
+    cooling: list[float]
+    in_flight: dict[int, float]
+    lowering: LoweringState
+
+
 class SlotTable:
-    """``slots`` slots of ``window`` seconds; a slot is in flight, then cools, then is free."""
+    """``slots`` slots of ``window`` seconds; a slot is in flight, then cools, then is free.
+
+    With ``most``, a rate of more calls a second than that has so many slots and a shorter window.
+    """
 
     __slots__ = (
         "_burst",
@@ -41,6 +56,7 @@ class SlotTable:
         "_in_flight",
         "_interval",
         "_lowering",
+        "_most",
         "_next_at",
         "_slack",
         "granted",
@@ -50,13 +66,14 @@ class SlotTable:
         "window",
     )
 
-    def __init__(self, rate: float, burst: int | None) -> None:
+    def __init__(self, rate: float, burst: int | None, most: int | None = None) -> None:
         if burst is not None and not (isinstance(burst, int) and burst >= 1):
             raise ConfigurationError(f"burst is the number of calls that may leave at once, not {burst!r}")
-        slots, window = _shape(rate)
+        slots, window = _shape(rate, most)
         self.rate = rate
         self.window = window
         self.granted = 0
+        self._most = most
         self._burst = burst
         self._cooling: list[float] = []  # a heap of the times at which slots become free
         self._in_flight: dict[int, float] = {}  # the number of a grant -> the end of its lease
@@ -120,15 +137,37 @@ class SlotTable:
         self._space()
         return began
 
-    def lower(self, rate: float) -> None:
-        """Go over to a lower rate for good; what cools under the old one cools as long as under the new."""
-        slots, window = _shape(rate)
+    def reshape(self, rate: float) -> None:
+        """Go over to another rate; what cools under the old one cools as long as under the new at least."""
+        slots, window = _shape(rate, self._most)
         longer = max(0.0, window - self.window)
         self._cooling = [free_at + longer for free_at in self._cooling]
         self.rate = rate
         self.window = window
         self._lowering.resize(slots)
         self._space()
+
+    def state(self) -> SlotState:
+        """What must be written down for another table to go on from here."""
+        cooling = self._cooling
+        if len(cooling) > self.slots:  # a slot is free when fewer than that cool: the last to end decide
+            cooling = sorted(cooling)[-self.slots :]
+        return SlotState(
+            self.rate, self.granted, self._next_at, cooling, self._in_flight, self._lowering.state()
+        )
+
+    def resume(self, state: SlotState) -> None:
+        """Go on from where another table was; the lists of ``state`` are this table's from now on."""
+        slots = self.slots
+        if state.rate != self.rate:
+            self.rate = state.rate
+            slots, self.window = _shape(state.rate, self._most)
+        self.granted = state.granted
+        self._next_at = state.next_at
+        self._cooling = state.cooling
+        self._in_flight = state.in_flight
+        if self._lowering.resume(state.lowering, slots):
+            self._space()
 
     def inherit(self, now: float) -> None:
         """Go on in a forked child: calls in flight belong to the parent, and are taken to end about now."""
@@ -169,9 +208,11 @@ class SlotTable:
         self._slack = (burst - 1) * (self._interval + _ROUNDING)
 
 
-def _shape(rate: float) -> tuple[int, float]:
+def _shape(rate: float, most: int | None) -> tuple[int, float]:
     """Slots and window of a rate: whole slots, the window in the seconds that they take at that rate."""
     if not (isinstance(rate, (int, float)) and isfinite(rate) and rate > 0):
         raise ConfigurationError(f"a rate is a positive number of calls a second, not {rate!r}")
     slots = max(1, floor(rate))
+    if most is not None:
+        slots = min(slots, most)
     return slots, slots / rate

@@ -62,6 +62,7 @@ class Setup:
             base_url=self.url,
             rate_limit_rps=_RATE,
             ledger_rate_limit_rps=_RATE,
+            shared="process",  # the limits are another script's matter
             allow_live_orders=True,
             retry=RetryPolicy(attempts=4, total_seconds=10, first_wait=0.02, longest_wait=0.1),
             cache_dir=self.folder,

@@ -68,6 +68,7 @@ def settings(
         retry=RetryPolicy(attempts=attempts),
         use_hashkey=hashed,
         store_access_token=False,
+        shared="process",
         proxies={},
         read_timeout=timeout,
         order_timeout=timeout,

@@ -177,6 +177,7 @@ class World:
             "ledger_rate_limit_rps": 1e9,
             "allow_live_orders": True,
             "store_access_token": False,
+            "shared": "process",
             "data_dir": self.folder,
             "use_hashkey": False,
             "order_limits": OrderLimits(check_funds=False),

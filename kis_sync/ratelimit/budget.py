@@ -1,0 +1,80 @@
+"""Where a bucket counts: in this process alone, or in a file with every process of the machine.
+
+A budget runs an action on its slot table while nobody else can. This room changes when buckets are to count
+in another place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from kis_sync.ratelimit.slots import SlotTable
+
+Asked = ParamSpec("Asked")
+Told = TypeVar("Told")
+Action = Callable[Concatenate[SlotTable, Asked], Told]
+
+
+class BudgetBusyError(Exception):
+    """Another process holds the budget and does not let go of it; the action was not run."""
+
+
+class Budget(Protocol):
+    """What a bucket counts in; called by one thread at a time, with the bucket's lock held."""
+
+    rate: float
+    """Calls a second, as this process asked for them."""
+    file: Path | None
+    """Where it is shared."""
+
+    def run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
+        """What the action says, run on the table as it is now; ``BudgetBusyError`` when it cannot be."""
+        ...
+
+    def look(self, act: Action[[], Told]) -> Told:
+        """What an action that changes nothing says of the table, as it was last seen where it must be."""
+        ...
+
+    def look_again(self) -> float:
+        """After how many seconds to ask anew, since the table may have been changed unseen."""
+        ...
+
+    def lower(self, rate: float) -> None:
+        """Go over to a lower rate for good; a higher one changes nothing."""
+        ...
+
+    def begin_in_child(self, now: float) -> None:
+        """Go on in a forked child."""
+        ...
+
+
+class OwnBudget:
+    """The budget of a bucket that shares with nobody."""
+
+    def __init__(self, rate: float, burst: int | None) -> None:
+        self._table = SlotTable(rate, burst)
+        self.rate = rate
+        self.file: Path | None = None
+
+    def run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
+        """Run the action."""
+        return act(self._table, *args, **named)
+
+    look = run
+
+    def look_again(self) -> float:
+        """Never: whoever changes the table wakes whoever waits."""
+        return inf
+
+    def lower(self, rate: float) -> None:
+        """Lower the rate."""
+        if rate < self.rate:
+            self._table.reshape(rate)
+            self.rate = rate
+
+    def begin_in_child(self, now: float) -> None:
+        """Take the parent's calls to end about now."""
+        self._table.inherit(now)

@@ -1,0 +1,92 @@
+"""What a budget's file says, as bytes: the past of its slots, and which rates were asked for of late.
+
+All that is written is written at once, with a sum over it, so that a half-written or foreign content is
+known. This room changes when something else must be written down.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kis_sync.ratelimit.lowering import LoweringState
+from kis_sync.ratelimit.slots import SlotState
+
+MOST_SLOTS = 64
+"""Slots of a budget that is written down; a higher rate has a shorter window."""
+MOST_RATES = 8
+_LONGEST_PAUSE = 3600.0  # seconds; a file outlives whoever wrote it, and must not stop a machine for ever
+_MAGIC = b"KISSYNC1"
+_HEAD = struct.Struct("<8sI")
+_FIXED = struct.Struct("<dQddHdddHHH")
+
+
+class Record(NamedTuple):
+    """A budget at one moment, ``at`` by its clock; ``rates`` tells until when each rate asked for counts."""
+
+    at: float
+    state: SlotState
+    rates: Mapping[float, float]
+
+
+class DamagedRecordError(ValueError):
+    """The bytes are no record."""
+
+
+def packed(record: Record) -> bytes:
+    """The record as bytes, fewer than a page has."""
+    at, state, rates = record
+    cooling, flying, lowering = state.cooling, state.in_flight, state.lowering
+    body = _FIXED.pack(
+        at,
+        state.granted,
+        state.rate,
+        min(state.next_at, at + _LONGEST_PAUSE),
+        lowering.usable,
+        lowering.last,
+        lowering.same_until,
+        lowering.clean_since,
+        len(cooling),
+        len(flying),
+        len(rates),
+    ) + struct.pack(
+        f"<{len(cooling)}d{len(flying)}Q{len(flying) + 2 * len(rates)}d",
+        *cooling,
+        *flying,
+        *flying.values(),
+        *rates,
+        *rates.values(),
+    )
+    return _HEAD.pack(_MAGIC, zlib.crc32(body)) + body
+
+
+def unpacked(content: bytes) -> Record:
+    """The record in the bytes, whatever follows it; ``DamagedRecordError`` when there is none."""
+    try:
+        magic, checksum = _HEAD.unpack_from(content)
+        at, granted, rate, next_at, usable, last, same_until, clean_since, cooling, flying, rates = (
+            _FIXED.unpack_from(content, _HEAD.size)
+        )
+        lists = struct.Struct(f"<{cooling}d{flying}Q{flying + 2 * rates}d")
+        start = _HEAD.size + _FIXED.size
+        values = lists.unpack_from(content, start)
+    except struct.error:
+        raise DamagedRecordError("too short") from None
+    if magic != _MAGIC or zlib.crc32(content[_HEAD.size : start + lists.size]) != checksum:
+        raise DamagedRecordError("its sum is wrong")
+    ends = cooling + flying
+    until = ends + flying
+    return Record(
+        at,
+        SlotState(
+            rate,
+            granted,
+            next_at,
+            list(values[:cooling]),
+            dict(zip(values[cooling:ends], values[ends:until], strict=True)),
+            LoweringState(usable, last, same_until, clean_since),
+        ),
+        dict(zip(values[until : until + rates], values[until + rates :], strict=True)),
+    )

@@ -1,0 +1,192 @@
+"""The budget of all processes of a user on a machine: one small file, locked for the moment of each change.
+
+Times in the file are those of the machine's monotonic clock, which all processes share and no change of the
+date moves; a record from before the last start of the machine is told by a time yet to come. The file is
+read and written as a whole under the lock, so that a process that is killed leaves the one or the other
+record, and never a lock. What it had in flight stays counted until its lease ends. A file that cannot be
+used costs the sharing, never a call: this process then counts for itself for a minute, and says so.
+
+This room changes when processes are to share in another way.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+from kis_sync.ratelimit.budget import Action, Asked, BudgetBusyError, Told
+from kis_sync.ratelimit.budget_record import (
+    MOST_RATES,
+    MOST_SLOTS,
+    DamagedRecordError,
+    Record,
+    packed,
+    unpacked,
+)
+from kis_sync.ratelimit.shared_page import SharedPage
+from kis_sync.ratelimit.slots import GUARD, SlotTable
+
+_RATE_COUNTS = 60.0  # seconds after its last call for which a process's rate binds the others
+_RATE_IS_FRESH = 1.0  # seconds for which a rate need not be asked for again
+_ALONE = 60.0  # seconds for which a process counts for itself before it tries the file again
+_LATER_THAN_NOW = 1.0  # seconds; a record further ahead is from before the machine was started
+_UNIQUE = 40  # bits; after a gap grants are numbered from somewhere else, so that no number comes twice
+_log = logging.getLogger("kis_sync")
+
+
+class MachineBudget:
+    """The slots of every process that names the same file, counted as one.
+
+    Processes that ask for different rates share the lowest that was asked for within the last minute. At
+    most 64 slots are kept: a rate of more than 64 a second has 64, and a window of less than a second.
+    """
+
+    def __init__(self, path: Path, rate: float, burst: int | None, now: Callable[[], float]) -> None:
+        self.rate = rate
+        self.file: Path | None = path
+        self._now = now
+        self._table = SlotTable(rate, burst, MOST_SLOTS)
+        self._page = SharedPage(path)
+        self._written = b""  # what we wrote last; while the page says so too, the table is up to date
+        self._is_running = False
+        self._is_new = True  # nothing was ever counted here
+        self._has_gap = False  # calls of the last moment may be missing in what is known
+        self._alone_until = -inf
+        self._rates: dict[float, float] = {}  # a rate that was asked for, and until when it counts
+        self._rates_hold_until = -inf
+        self._rate_told = rate
+        self._has_told = False  # that the file cannot be used
+        self._to_tell: list[str] = []
+
+    def run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
+        """Run the action on what the file says, and write down what it has changed.
+
+        Within another action (a signal handler or a finaliser came between) it runs on the same table.
+        """
+        if self._is_running:
+            return act(self._table, *args, **named)
+        try:
+            try:
+                self._is_running = self._is_shared()
+                told = act(self._table, *args, **named)
+                if self._is_running:
+                    self._write_down()
+                return told
+            finally:
+                self._is_running = False
+                self._page.unlock()
+        finally:  # once more: an interrupt in the midst of this must not leave the machine locked
+            self._is_running = False
+            self._page.unlock()
+            if self._to_tell:
+                self._tell()
+
+    def look(self, act: Action[[], Told]) -> Told:
+        """Run an action that changes nothing; on the table as last seen while the file is not in use."""
+        if not self._page.is_open:
+            return act(self._table)
+        try:
+            return self.run(act)
+        except BudgetBusyError:
+            return act(self._table)
+
+    def look_again(self) -> float:
+        """A call in flight in another process frees its slot a window after its end at the earliest."""
+        return self._table.window + GUARD
+
+    def lower(self, rate: float) -> None:
+        """Ask for a lower rate; the file is told with the next call."""
+        if rate < self.rate:
+            self.rate = rate
+            self._rates_hold_until = -inf
+
+    def begin_in_child(self, now: float) -> None:
+        """Leave the parent's file, whose lock would be ours too; its calls stay there, as its own."""
+        if not self._page.is_open:
+            self._table.inherit(now)  # it counted for itself
+        self._is_running = False
+        self._is_new = True
+        self._written = b""
+        self._page.close()
+
+    def _is_shared(self) -> bool:
+        """Lock the page and bring the table up to date; ``False`` while this process counts for itself."""
+        now = self._now()
+        if now < self._alone_until:
+            return False
+        try:
+            is_same = self._page.lock()
+        except OSError as error:
+            self._count_alone(now, error)
+            return False
+        if not (is_same and self._written and self._page.begins_with(self._written)):
+            now = self._now()  # the lock may have been waited for
+            self._bring_up_to_date(self._page.read(), now, is_same)
+        if now >= self._rates_hold_until:
+            self._settle_on_a_rate(now)
+        return True
+
+    def _bring_up_to_date(self, content: bytes, now: float, is_same: bool) -> None:
+        """Go on from the page's record; without one from what this process knows, after a window."""
+        self._has_gap |= not (is_same or self._is_new)
+        self._rates_hold_until = -inf
+        try:
+            at, state, rates = unpacked(content)
+        except DamagedRecordError as error:
+            if content.strip(b"\0"):
+                self._has_gap = True
+                self._to_tell.append(
+                    f"the file of the machine's call limit is damaged ({error}) and is replaced: {self.file}"
+                )
+        else:
+            if at > now + _LATER_THAN_NOW:
+                self._has_gap = True  # the machine was started since
+            else:
+                self._table.resume(state)
+                self._rates = dict(rates)
+        if self._has_gap:
+            self._table.pause(now + self._table.window + GUARD)
+            self._table.granted += random.getrandbits(_UNIQUE)
+        self._has_gap = self._is_new = self._has_told = False
+
+    def _settle_on_a_rate(self, now: float) -> None:
+        """Say which rate this process asks for; the lowest of those that count holds."""
+        rates = {rate: until for rate, until in self._rates.items() if until > now}
+        rates[self.rate] = now + _RATE_COUNTS
+        self._rates = rates if len(rates) <= MOST_RATES else dict(sorted(rates.items())[:MOST_RATES])
+        self._rates_hold_until = min(now + _RATE_IS_FRESH, *rates.values())
+        lowest = min(rates)
+        if lowest != self._table.rate:
+            self._table.reshape(lowest)
+        if lowest != self._rate_told:
+            self._rate_told = lowest
+            if lowest < self.rate:
+                self._to_tell.append(
+                    f"another process asked for at most {lowest:g} calls a second of this app key, this one "
+                    f"for {self.rate:g}: the lower rate holds until a minute after its last call"
+                )
+
+    def _write_down(self) -> None:
+        content = packed(Record(self._now(), self._table.state(), self._rates))
+        self._page.write(content)
+        self._written = content
+
+    def _count_alone(self, now: float, error: OSError) -> None:
+        if not self._has_told:
+            self._has_told = True
+            self._to_tell.append(
+                f"the file of the machine's call limit cannot be used ({error.strerror or error}): until it "
+                f"can, this process counts its calls for itself, unknown to others: {self.file}"
+            )
+        self._alone_until = now + _ALONE
+        self._has_gap = True
+        self._written = b""
+        self._table.granted += random.getrandbits(_UNIQUE)
+
+    def _tell(self) -> None:
+        """Log what there is to tell, with nothing locked: a handler is other people's code."""
+        while self._to_tell:
+            _log.warning(self._to_tell.pop(0))
