@@ -197,12 +197,11 @@ class Recoverer:
         entry, journal = verdict.entry, self._journal
         if verdict.outcome is Outcome.FOUND and verdict.listed is not None:
             row = verdict.listed
+            ended_at = max(at, row.ordered_at or at)  # a slow reading shows what came in meanwhile
             journal.close(
                 entry,
                 State.ACCEPTED,
-                max(
-                    at, row.ordered_at or at
-                ),  # ordered while a slow reading went on, it is its owner's still
+                ended_at,
                 number=row.written_number,
                 branch=row.branch,
                 reason=verdict.reason,

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -96,9 +97,9 @@ def test_one_that_a_client_holds_is_found_whatever_else_there_is() -> None:
 def test_many_threads_asking_at_once_get_the_same_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[TokenBucket] = []
 
-    def slow_bucket(rate: float, burst: int | None, clock: Clock | None) -> TokenBucket:
+    def slow_bucket(rate: float, burst: int | None, clock: Clock | None, file: Path | None) -> TokenBucket:
         time.sleep(0.02)  # the others ask meanwhile
-        return TokenBucket(rate, burst=burst, clock=clock)
+        return TokenBucket(rate, burst=burst, clock=clock, file=file)
 
     monkeypatch.setattr(registry, "TokenBucket", slow_bucket)
     threads = [
