@@ -66,12 +66,12 @@ class Result:
 class Caller:
     """Sends hash key calls, the lightest that the limit counts, each thread over a connection of its own."""
 
-    def __init__(self, server: ServerProcess) -> None:
-        self._host = urlsplit(server.url).netloc
+    def __init__(self, url: str, app_key: str, app_secret: str) -> None:
+        self._host = urlsplit(url).netloc
         self._local = threading.local()
         self._headers = {
-            "appkey": server.app_key,
-            "appsecret": server.app_secret,
+            "appkey": app_key,
+            "appsecret": app_secret,
             "content-type": "application/json",
         }
 
@@ -107,7 +107,8 @@ def measure(cell: Cell) -> Result:
     with ServerProcess(
         limit=cell.limit, window=cell.window, latency=cell.latency, jitter=cell.jitter, seed=11, **options
     ) as server:
-        trips = load(Caller(server), TURNS[cell.limiter](cell.limit), phases(cell))
+        caller = Caller(server.url, server.app_key, server.app_secret)
+        trips = load(caller, TURNS[cell.limiter](cell.limit), phases(cell))
         seen = server.seen()
     if seen["others"] or seen["errors"]:
         raise RuntimeError(f"the server did not answer as it should: {seen['others']} {seen['errors']}")

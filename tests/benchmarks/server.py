@@ -31,7 +31,7 @@ class ServerProcess:
         self.app_secret: str = told["app_secret"]
 
     def seen(self) -> dict[str, Any]:
-        """Rejections, the most calls in any second, and when each call that was not refused arrived."""
+        """Rejections, the most calls in any second, access tokens, and when each call taken arrived."""
         assert self._process.stdin is not None
         self._process.stdin.write("seen\n")
         self._process.stdin.flush()
@@ -67,6 +67,7 @@ def serve(options: dict[str, Any]) -> None:
                     "most": sim.stats.most_calls_in_any_second,
                     "arrivals": sorted(entry.arrival for entry in sim.log if entry.counted),
                     "others": {code: n for code, n in sim.stats.rejections.items() if code != "EGW00201"},
+                    "issues": sum(entry.path.endswith("/tokenP") for entry in sim.log),
                     "errors": [repr(error) for error in sim.errors],
                 }
             )
