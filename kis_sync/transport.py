@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import requests
 import urllib3
 from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 
 from kis_sync.catalog import Call, Effect
 from kis_sync.clock import Clock
@@ -54,6 +55,7 @@ class Transport:
 
     def __init__(self, settings: Settings, lanes: Lanes, clock: Clock) -> None:
         self._settings = settings
+        self._server = settings.server
         self._lanes = lanes
         self._clock = clock
         self.connections = Connections(settings)
@@ -160,11 +162,14 @@ class Transport:
     def _request(
         self, call: Call, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
-        url = self._settings.server + call.endpoint.path
+        """The request that ``prepare`` would make; what it would check again costs a sixth of a call."""
+        url = self._server + call.endpoint.path
         if call.endpoint.method == "GET" and call.params:
             url += "?" + urlencode(call.params)
         request = requests.PreparedRequest()
-        request.prepare(call.endpoint.method, url, headers=headers, data=body)
+        request.method, request.url, request.body = call.endpoint.method, url, body
+        request.headers = CaseInsensitiveDict(headers)
+        request.prepare_content_length(body)
         return request
 
     def _exchange(self, call: Call, request: requests.PreparedRequest) -> _Answer:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kis_sync import KISBroker
-from kis_sync.catalog import Call, endpoint
+from kis_sync import KISBroker, Settings
+from kis_sync.catalog import Call, endpoint, endpoints
+from kis_sync.transport import json_body
 from tests.fake_kis import ACCOUNT, SECRET, FakeKIS, access_token
 
 JSON = "application/json; charset=utf-8"
@@ -128,3 +130,27 @@ def test_any_text_arrives_as_it_is_in_queries_and_bodies(texts: list[str]) -> No
             fields = {"CANO": "1", "ACNT_PRDT_CD": "1", "PDNO": text, "ORD_DVSN": "00", "ORD_QTY": "1"}
             broker.ask(Call(endpoint("order_cash"), {**fields, "ORD_UNPR": "1"}, "buy"))
             assert json.loads(kis.accepted[-1].body)["PDNO"] == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(endpoints())),
+    st.dictionaries(_anything, st.text(st.characters(exclude_categories=["Cs"]))),
+)
+def test_a_request_is_the_one_that_requests_would_prepare(name: str, params: dict[str, str]) -> None:
+    known = endpoint(name)
+    headers = {"content-type": JSON, "authorization": "Bearer token", "tr_id": "FHKST01010100", "tr_cont": ""}
+    is_get = known.method == "GET"
+    body = None if is_get else json_body(params)
+    with KISBroker(Settings("key", SECRET)) as broker:
+        made = broker._caller._transport._request(Call(known, params), headers, body)
+        prepared = requests.Request(
+            known.method,
+            broker.settings.server + known.path,
+            headers=headers,
+            params=params if is_get else None,
+            data=body,
+        ).prepare()
+    assert (made.method, made.url, made.body) == (prepared.method, prepared.url, prepared.body)
+    assert made.headers == prepared.headers
+    assert made.path_url == prepared.path_url
