@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from kis_sync.catalog.codes import Meaning, meaning
@@ -85,6 +86,7 @@ class Envelope(NamedTuple):
         return self.body[name] if name in self.body else self.body.get(name.capitalize())
 
 
+@lru_cache(maxsize=8)  # a header has whole seconds, and is asked about twice for each answer
 def server_time(date: str | None) -> datetime | None:
     """A ``Date`` header as an aware datetime in KST; ``None`` when it cannot be read or is of another age."""
     if not date:
