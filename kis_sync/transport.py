@@ -198,8 +198,9 @@ class Transport:
 
     def _content(self, response: requests.Response, call: Call, give_up_at: float) -> bytes:
         """The body, bounded in size and in time however slowly it drips."""
+        raw, is_packed = response.raw, "content-encoding" in response.headers
         content = bytearray()
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        while chunk := raw.read1(_CHUNK, decode_content=is_packed):
             content += chunk
             if len(content) > _MOST_BYTES:
                 raise ServerError(
@@ -210,6 +211,8 @@ class Transport:
                 )
             if self._clock.monotonic() > give_up_at:
                 raise NetworkError("the answer took too long to arrive", endpoint=call.endpoint.name)
+            if raw.length_remaining == 0 and not is_packed:
+                break  # nothing follows; to ask for it would cost as much again
         return bytes(content)
 
 
