@@ -73,7 +73,7 @@ def clients() -> Iterator[tuple[Calls, Calls]]:
             data_dir=Path(folder) / "data",
         )
         with KISBroker(settings) as broker:
-            headers = _headers(server)
+            headers = headers_as_ours(server.url, server.app_key, server.app_secret)
 
             def ours(count: int) -> None:
                 for _ in range(count):
@@ -88,14 +88,14 @@ def clients() -> Iterator[tuple[Calls, Calls]]:
             yield ours, bare
 
 
-def _headers(server: RecordedServer) -> dict[str, str]:
-    """What ours sends."""
-    body = {"grant_type": "client_credentials", "appkey": server.app_key, "appsecret": server.app_secret}
-    issued = requests.post(f"{server.url}/oauth2/tokenP", json=body, timeout=10).json()
+def headers_as_ours(url: str, app_key: str, app_secret: str) -> dict[str, str]:
+    """The headers that ours sends, with an access token."""
+    keys = {"appkey": app_key, "appsecret": app_secret}
+    body = {"grant_type": "client_credentials", **keys}
+    issued = requests.post(f"{url}/oauth2/tokenP", json=body, timeout=10).json()
     return {
         "content-type": "application/json; charset=utf-8",
-        "appkey": server.app_key,
-        "appsecret": server.app_secret,
+        **keys,
         "authorization": f"Bearer {issued['access_token']}",
         "tr_id": TR_ID,
         "tr_cont": "",
