@@ -95,6 +95,16 @@ def test_a_page_that_is_not_the_first() -> None:
         assert headers_of(kis, "inquire-price")["tr_cont"] == "N"
 
 
+@pytest.mark.parametrize("word", ["N\r\nhashkey: x", "N\nx", "가"])
+def test_a_word_that_no_header_can_hold_does_not_leave(word: str) -> None:
+    with FakeKIS() as kis, kis.broker() as broker:
+        fields = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "1"}
+        with pytest.raises(ValueError):
+            broker.ask(Call(endpoint("domestic_stock.inquire_price"), fields, tr_cont=word))
+        assert broker.get_price("005930").price == 70_000
+        assert kis.count("inquire-price") == 1
+
+
 def ask_price(broker: KISBroker, code: str) -> None:
     broker.ask(
         Call(
