@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from kis_sync.catalog.codes import Meaning, meaning
@@ -85,6 +86,7 @@ class Envelope(NamedTuple):
         return self.body[name] if name in self.body else self.body.get(name.capitalize())
 
 
+@lru_cache(maxsize=8)  # a header has whole seconds, and is asked about twice for each answer
 def server_time(date: str | None) -> datetime | None:
     """A ``Date`` header as an aware datetime in KST; ``None`` when it cannot be read or is of another age."""
     if not date:
@@ -116,10 +118,10 @@ def opened(
             http_status=status,
         )
     body = _json_object(endpoint, status, content, quotes)
-    code, message = _verdict(body)
+    code = _failure_code(body)
     if code is None and 200 <= status < 300:
         return Envelope(endpoint, body, tr_cont.strip().upper(), date)
-    raise _failure(endpoint, status, code or None, message)
+    raise _failure(endpoint, status, code or None, _reason(body))
 
 
 def _json_object(endpoint: str, status: int, content: bytes, quotes: bool) -> dict[str, object]:
@@ -147,12 +149,18 @@ def _unusable(endpoint: str, status: int, message: str) -> KISError:
     return ServerError(message, endpoint=endpoint, http_status=status)
 
 
-def _verdict(body: Mapping[str, object]) -> tuple[str | None, str]:
-    """The failure code ("" when KIS gave none) and its text; a code of ``None`` means success."""
+def _failure_code(body: Mapping[str, object]) -> str | None:
+    """The failure code, "" when KIS gave none; ``None`` means success."""
     if "error_code" in body:
-        return _code(body, "error_code"), _text(body, "error_description")
-    failed = "rt_cd" in body and _text(body, "rt_cd") != "0"
-    return (_code(body, "msg_cd") if failed else None), _text(body, "msg1") or _text(body, "msg")
+        return _code(body, "error_code")
+    return _code(body, "msg_cd") if "rt_cd" in body and _text(body, "rt_cd") != "0" else None
+
+
+def _reason(body: Mapping[str, object]) -> str:
+    """What KIS says about a failure."""
+    if "error_code" in body:
+        return _text(body, "error_description")
+    return _text(body, "msg1") or _text(body, "msg")
 
 
 def _code(body: Mapping[str, object], name: str) -> str:

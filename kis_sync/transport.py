@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import requests
 import urllib3
 from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 
 from kis_sync.catalog import Call, Effect
 from kis_sync.clock import Clock
@@ -54,6 +55,7 @@ class Transport:
 
     def __init__(self, settings: Settings, lanes: Lanes, clock: Clock) -> None:
         self._settings = settings
+        self._server = settings.server
         self._lanes = lanes
         self._clock = clock
         self.connections = Connections(settings)
@@ -160,11 +162,14 @@ class Transport:
     def _request(
         self, call: Call, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
-        url = self._settings.server + call.endpoint.path
+        """The request that ``prepare`` would make; what it would check again costs a sixth of a call."""
+        url = self._server + call.endpoint.path
         if call.endpoint.method == "GET" and call.params:
             url += "?" + urlencode(call.params)
         request = requests.PreparedRequest()
-        request.prepare(call.endpoint.method, url, headers=headers, data=body)
+        request.method, request.url, request.body = call.endpoint.method, url, body
+        request.headers = CaseInsensitiveDict(headers)
+        request.prepare_content_length(body)
         return request
 
     def _exchange(self, call: Call, request: requests.PreparedRequest) -> _Answer:
@@ -193,8 +198,9 @@ class Transport:
 
     def _content(self, response: requests.Response, call: Call, give_up_at: float) -> bytes:
         """The body, bounded in size and in time however slowly it drips."""
+        raw, is_packed = response.raw, "content-encoding" in response.headers
         content = bytearray()
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        while chunk := raw.read1(_CHUNK, decode_content=is_packed):
             content += chunk
             if len(content) > _MOST_BYTES:
                 raise ServerError(
@@ -205,6 +211,8 @@ class Transport:
                 )
             if self._clock.monotonic() > give_up_at:
                 raise NetworkError("the answer took too long to arrive", endpoint=call.endpoint.name)
+            if raw.length_remaining == 0 and not is_packed:
+                break  # nothing follows; to ask for it would cost as much again
         return bytes(content)
 
 

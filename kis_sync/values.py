@@ -5,7 +5,6 @@ This room changes when KIS writes a kind of value in a new way.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -170,9 +169,11 @@ class Row(Mapping[str, str]):
 
     def _read(self, name: str, read: Callable[[str], Value | None], fault: str) -> Value | None:
         text = self.text(name)
-        with contextlib.suppress(ValueError):
+        try:
             return read(text)
-        raise self._unreadable(name, fault)  # out here: the ValueError, which holds the value, is no context
+        except ValueError:
+            failure = self._unreadable(name, fault)
+        raise failure  # out here: the ValueError, which holds the value, is no context
 
     def _unreadable(self, name: str, why: str) -> ServerError:
         # Without the value: what stands in the wrong field may be anything, an account number too.

@@ -12,17 +12,27 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure and the most that it may be (``None``: told for its own sake)."""
+    """One measured figure and the most, or with ``at_least`` the least, that it may be (``None``: any)."""
 
     figure: str
     value: float
     bar: float | None
     unit: str = ""
+    at_least: bool = False
 
     @property
     def met(self) -> bool:
         """Whether the bar was met."""
-        return self.bar is None or self.value <= self.bar
+        if self.bar is None:
+            return True
+        return self.value >= self.bar if self.at_least else self.value <= self.bar
+
+    @property
+    def verdict(self) -> str:
+        """The bar, and whether it was met."""
+        if self.bar is None:
+            return ""
+        return f"at {'least' if self.at_least else 'most'} {self.bar:g}  {'met' if self.met else 'MISSED'}"
 
 
 def options(doc: str | None) -> argparse.Namespace:
@@ -41,6 +51,5 @@ def report(title: str, figures: list[Figure], as_json: bool) -> int:
     else:
         print(title)
         for each in figures:
-            verdict = "" if each.bar is None else f"at most {each.bar:g}  {'met' if each.met else 'MISSED'}"
-            print(f"{each.figure:38} {each.value:7.3f} {each.unit:2} {verdict}".rstrip())
+            print(f"{each.figure:41} {each.value:7.3f} {each.unit:3} {each.verdict}".rstrip())
     return 0 if all(each.met for each in figures) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 
@@ -123,6 +124,23 @@ class TestLarge:
         with FakeKIS() as kis, kis.broker() as broker:
             kis.next("inquire-price", ok(output={"stck_prpr": "123", "more": "x" * 4_000_000}))
             assert broker.get_price("005930").price == 123
+
+    @pytest.mark.parametrize("size", [0, 400_000])
+    def test_a_packed_one_is_read_whole(self, size: int) -> None:
+        """Nobody asks for one; some hundred bytes become more than is unpacked at a time."""
+        body = json.dumps({"rt_cd": "0", "output": {"stck_prpr": "123", "more": "x" * size}}).encode()
+        with FakeKIS() as kis, kis.broker(retry=ONCE) as broker:
+            kis.next("inquire-price", answer(gzip.compress(body), headers={"Content-Encoding": "gzip"}))
+            assert broker.get_price("005930").price == 123
+            assert broker.get_price("005930").price == 70_000
+            assert kis.connections == 1
+
+    def test_a_packed_one_of_twenty_is_refused(self) -> None:
+        packed = answer(gzip.compress(b" " * (20 << 20)), headers={"Content-Encoding": "gzip"})
+        with FakeKIS() as kis, kis.broker() as broker:
+            kis.next("inquire-price", packed)
+            with pytest.raises(ServerError, match="larger than 16 MiB"):
+                broker.get_price("005930")
 
     @pytest.mark.parametrize("framing", ["length", "chunks"])
     def test_one_of_twenty_is_refused_and_not_asked_for_again(self, framing: str) -> None:

@@ -10,6 +10,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 
 from kis_sync import (
@@ -19,7 +20,9 @@ from kis_sync import (
     OrderUncertainError,
     RetryPolicy,
     ServerError,
+    Settings,
 )
+from kis_sync.connections import Connections
 from kis_sync.errors import Reach
 from tests.fake_kis import SECRET, FakeKIS, in_threads
 from tests.servers import ForwardProxy, RawServer, answer, close, first_byte, reset, then
@@ -80,6 +83,34 @@ class TestReads:
             kis.at_accept.append(then(first_byte, reset))
             assert broker.get_price("005930").price == 70_000
             assert kis.connections == 2
+
+    def test_go_over_a_new_connection_after_the_session_was_closed(self) -> None:
+        with FakeKIS() as kis, kis.broker(retry=RetryPolicy(attempts=1)) as broker:
+            broker.get_price("005930")
+            connections = broker._caller._transport.connections
+            connections.kept().close()
+            assert broker.get_price("005930").price == 70_000
+            assert kis.connections == 2
+
+    def test_bring_no_cookies_back(self) -> None:
+        with FakeKIS() as kis, kis.broker() as broker:
+            cookie = {"Set-Cookie": "session=1; Path=/"}
+            kis.next("inquire-price", answer({"rt_cd": "0", "output": {"stck_prpr": "1"}}, headers=cookie))
+            broker.get_price("005930")
+            broker.get_price("005930")
+            assert [request.header("cookie") for request in kis.named("inquire-price")] == [None, None]
+
+    def test_know_what_was_asked_and_answered(self) -> None:
+        """The response is one of requests', of which everything but cookies and encoding can be read."""
+        with RawServer(script=lambda _: answer(b"{}", 203, {"tr_cont": "M"})) as server:
+            connections = Connections(Settings("key", "secret", base_url=server.url, proxies={}))
+            request = requests.Request("GET", f"{server.url}/uapi/x?y=1", headers={"z": "1"}).prepare()
+            response = connections.kept().send(request, stream=True, timeout=5)
+            assert isinstance(response, requests.Response)
+            assert (response.status_code, response.reason, response.ok) == (203, "whatever", True)
+            assert (response.headers["TR_CONT"], response.json()) == ("M", {})
+            assert (response.url, response.request) == (request.url, request)
+            connections.close()
 
     def test_of_two_brokers_do_not_mix(self) -> None:
         with FakeKIS() as kis, kis.broker() as one, kis.broker() as other:

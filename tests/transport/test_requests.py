@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kis_sync import KISBroker
-from kis_sync.catalog import Call, endpoint
+from kis_sync import KISBroker, Settings
+from kis_sync.catalog import Call, endpoint, endpoints
+from kis_sync.transport import json_body
 from tests.fake_kis import ACCOUNT, SECRET, FakeKIS, access_token
 
 JSON = "application/json; charset=utf-8"
@@ -93,6 +95,16 @@ def test_a_page_that_is_not_the_first() -> None:
         assert headers_of(kis, "inquire-price")["tr_cont"] == "N"
 
 
+@pytest.mark.parametrize("word", ["N\r\nhashkey: x", "N\nx", "가"])
+def test_a_word_that_no_header_can_hold_does_not_leave(word: str) -> None:
+    with FakeKIS() as kis, kis.broker() as broker:
+        fields = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "1"}
+        with pytest.raises(ValueError):
+            broker.ask(Call(endpoint("domestic_stock.inquire_price"), fields, tr_cont=word))
+        assert broker.get_price("005930").price == 70_000
+        assert kis.count("inquire-price") == 1
+
+
 def ask_price(broker: KISBroker, code: str) -> None:
     broker.ask(
         Call(
@@ -128,3 +140,27 @@ def test_any_text_arrives_as_it_is_in_queries_and_bodies(texts: list[str]) -> No
             fields = {"CANO": "1", "ACNT_PRDT_CD": "1", "PDNO": text, "ORD_DVSN": "00", "ORD_QTY": "1"}
             broker.ask(Call(endpoint("order_cash"), {**fields, "ORD_UNPR": "1"}, "buy"))
             assert json.loads(kis.accepted[-1].body)["PDNO"] == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(endpoints())),
+    st.dictionaries(_anything, st.text(st.characters(exclude_categories=["Cs"]))),
+)
+def test_a_request_is_the_one_that_requests_would_prepare(name: str, params: dict[str, str]) -> None:
+    known = endpoint(name)
+    headers = {"content-type": JSON, "authorization": "Bearer token", "tr_id": "FHKST01010100", "tr_cont": ""}
+    is_get = known.method == "GET"
+    body = None if is_get else json_body(params)
+    with KISBroker(Settings("key", SECRET)) as broker:
+        made = broker._caller._transport._request(Call(known, params), headers, body)
+        prepared = requests.Request(
+            known.method,
+            broker.settings.server + known.path,
+            headers=headers,
+            params=params if is_get else None,
+            data=body,
+        ).prepare()
+    assert (made.method, made.url, made.body) == (prepared.method, prepared.url, prepared.body)
+    assert made.headers == prepared.headers
+    assert made.path_url == prepared.path_url
