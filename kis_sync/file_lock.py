@@ -8,6 +8,7 @@ locks files in another way.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -40,7 +41,8 @@ def unlock(handle: int) -> None:
         import msvcrt
 
         os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+        with contextlib.suppress(PermissionError):  # it was not locked: as on POSIX, no fault
+            msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
     else:
         import fcntl
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import responses
@@ -204,6 +205,26 @@ class TestLiveOrders:
         with KISBroker(mine) as broker, pytest.raises(ConfigurationError, match="KIS_ACCOUNT_NO"):
             broker.send_order("005930", "BUY", 1, 70_000)
         assert kis_sim.stats.calls == 0
+
+
+class TestTheFilesOfTheLimit:
+    def call(self, cache_dir: Path, **changes: object) -> list[str]:
+        """The files that one call makes of a broker with the settings of a user."""
+        with Simulator() as simulator:
+            server = {"mode": simulator.mode, "base_url": simulator.base_url, "proxies": {}}
+            keys = {"app_key": simulator.app_key, "app_secret": simulator.app_secret}
+            with KISBroker(settings(**server, **keys, cache_dir=cache_dir, **changes)) as broker:
+                assert not cache_dir.exists()  # making a broker makes no file
+                assert broker.get_price("005930").price > 0
+        return [path.name for path in cache_dir.iterdir()] if cache_dir.exists() else []
+
+    def test_are_made_with_the_first_call_by_default(self, tmp_path: Path) -> None:
+        names = self.call(tmp_path / "cache")
+        assert len(names) == 2  # one for calls, one for issues of access tokens
+        assert all(name.startswith("limit-1-") and len(name) == 40 for name in names)
+
+    def test_are_not_made_where_a_process_counts_for_itself(self, tmp_path: Path) -> None:
+        assert self.call(tmp_path / "cache", shared="process") == []
 
 
 class TestMocked:

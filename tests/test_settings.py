@@ -38,6 +38,7 @@ VARIABLES = (
     "KIS_SETTLING_SECONDS",
     "KIS_KEEP_JOURNAL",
     "KIS_DATA_DIR",
+    "KIS_SHARED",
 )
 
 
@@ -138,6 +139,21 @@ class TestForms:
         assert "must be a path" in faults_of(ca_bundle=5)[0]
         assert "names a file that is not there" in faults_of(ca_bundle=tmp_path / "none.pem")[0]
         assert "names a file that is not there" in faults_of(ca_bundle="x" * 5_000)[0]
+
+    def test_who_is_counted_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert make().shared == "machine"
+        assert make(shared="process").shared == "process"
+        assert from_env(monkeypatch, {"KIS_SHARED": "Process"}).shared == "process"
+        assert from_env(monkeypatch, {"KIS_SHARED": ""}).shared == "machine"
+        assert from_env(monkeypatch, {"KIS_SHARED": "process"}, shared="machine").shared == "machine"
+        with pytest.raises(ConfigurationError, match=r"shared \(KIS_SHARED\) must be 'machine' or 'process'"):
+            from_env(monkeypatch, {"KIS_SHARED": "thread"})
+
+    @pytest.mark.parametrize("wrong", ["", "Machine", "thread", None, True, 1, ["machine"], {}])
+    def test_who_is_nobody(self, wrong: object) -> None:
+        assert faults_of(shared=wrong) == [
+            f"shared (KIS_SHARED) must be 'machine' or 'process', not {wrong!r}"
+        ]
 
     @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 1e300, 3601, "60", None, True])
     def test_settling_times_that_are_none(self, wrong: object) -> None:

@@ -281,7 +281,7 @@ class TokenBucket:
     def _await_turn(self, slot: Slot | None, timeout: float | None, owner: threading.Event | None) -> None:
         """Wait, holding the lock, until a slot is granted; without ``slot`` it is one that nobody ends."""
         is_wanted = owner is None or not owner.is_set()
-        if is_wanted and not self._queue and self._try(slot) == _GRANTED:
+        if is_wanted and not self._queue and self._try(slot, self._now()) == _GRANTED:
             return
         waiter = _Waiter(self._lock, owner)
         try:
@@ -301,7 +301,7 @@ class TokenBucket:
                 raise BrokerClosedError("the broker was closed while a call waited for a slot")
             ask_at = inf
             if self._queue[0] is waiter:
-                ask_at = self._try(slot)
+                ask_at = self._try(slot, began)
                 if ask_at == _GRANTED:
                     return
                 self._head_wakes_at = ask_at
@@ -310,18 +310,18 @@ class TokenBucket:
                 raise RateLimitError(self._told_too_late(now - began))
             self._wait(waiter.condition, min(ask_at, deadline) - now)
 
-    def _try(self, slot: Slot | None) -> float:
-        """``_GRANTED``, or from when to ask again."""
+    def _try(self, slot: Slot | None, since: float) -> float:
+        """``_GRANTED``, or from when to ask again, for a call that has waited ``since`` then."""
         try:
-            return self._budget.run(self._grant, slot)
+            return self._budget.run(self._grant, slot, since)
         except BudgetBusyError:
             return self._now() + _BUSY
 
-    def _grant(self, table: SlotTable, slot: Slot | None) -> float:
+    def _grant(self, table: SlotTable, slot: Slot | None, since: float) -> float:
         now = self._now()
-        ready_at = table.ready_at(now)
-        if ready_at > now:
-            return min(ready_at, now + self._budget.look_again())
+        ask_at = self._budget.turn(table, now, since)
+        if ask_at > now:
+            return ask_at
         if slot is None:
             table.cool(now)
         else:

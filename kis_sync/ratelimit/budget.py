@@ -7,7 +7,6 @@ in another place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -38,8 +37,11 @@ class Budget(Protocol):
         """What an action that changes nothing says of the table, as it was last seen where it must be."""
         ...
 
-    def look_again(self) -> float:
-        """After how many seconds to ask anew, since the table may have been changed unseen."""
+    def turn(self, table: SlotTable, now: float, since: float) -> float:
+        """From when to ask again (not after ``now``: a slot may be taken) for who has waited ``since`` then.
+
+        Only within an action.
+        """
         ...
 
     def lower(self, rate: float) -> None:
@@ -65,9 +67,9 @@ class OwnBudget:
 
     look = run
 
-    def look_again(self) -> float:
-        """Never: whoever changes the table wakes whoever waits."""
-        return inf
+    def turn(self, table: SlotTable, now: float, since: float) -> float:
+        """When there is a slot: who waits is in the bucket's own queue, and woken by whoever changes that."""
+        return table.ready_at(now)
 
     def lower(self, rate: float) -> None:
         """Lower the rate."""

@@ -1,4 +1,4 @@
-"""What a budget's file says, as bytes: the past of its slots, and which rates were asked for of late.
+"""What a budget's file says, as bytes: the past of its slots, the rates asked for of late, and who waits.
 
 All that is written is written at once, with a sum over it, so that a half-written or foreign content is
 known. This room changes when something else must be written down.
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from kis_sync.ratelimit.lowering import LoweringState
 from kis_sync.ratelimit.slots import SlotState
+from kis_sync.ratelimit.waiting_line import Place
 
 MOST_SLOTS = 64
 """Slots of a budget that is written down; a higher rate has a shorter window."""
@@ -20,15 +21,18 @@ MOST_RATES = 8
 _LONGEST_PAUSE = 3600.0  # seconds; a file outlives whoever wrote it, and must not stop a machine for ever
 _MAGIC = b"KISSYNC1"
 _HEAD = struct.Struct("<8sI")
-_FIXED = struct.Struct("<dQddHdddHHH")
+_FIXED = struct.Struct("<dQddHdddHHHH")
 
 
 class Record(NamedTuple):
-    """A budget at one moment, ``at`` by its clock; ``rates`` tells until when each rate asked for counts."""
+    """A budget at one moment, ``at`` by its clock; ``rates`` tells until when each rate asked for counts,
+    ``places`` in line of whom has waited since when and looks when.
+    """
 
     at: float
     state: SlotState
     rates: Mapping[float, float]
+    places: Mapping[int, Place]
 
 
 class DamagedRecordError(ValueError):
@@ -37,7 +41,7 @@ class DamagedRecordError(ValueError):
 
 def packed(record: Record) -> bytes:
     """The record as bytes, fewer than a page has."""
-    at, state, rates = record
+    at, state, rates, places = record
     cooling, flying, lowering = state.cooling, state.in_flight, state.lowering
     body = _FIXED.pack(
         at,
@@ -51,13 +55,15 @@ def packed(record: Record) -> bytes:
         len(cooling),
         len(flying),
         len(rates),
+        len(places),
     ) + struct.pack(
-        f"<{len(cooling)}d{len(flying)}Q{len(flying) + 2 * len(rates)}d",
+        f"<{len(cooling)}d{len(flying)}Q{len(flying) + 2 * len(rates)}d" + len(places) * "Qdd",
         *cooling,
         *flying,
         *flying.values(),
         *rates,
         *rates.values(),
+        *(value for who, place in places.items() for value in (who, *place)),
     )
     return _HEAD.pack(_MAGIC, zlib.crc32(body)) + body
 
@@ -66,10 +72,10 @@ def unpacked(content: bytes) -> Record:
     """The record in the bytes, whatever follows it; ``DamagedRecordError`` when there is none."""
     try:
         magic, checksum = _HEAD.unpack_from(content)
-        at, granted, rate, next_at, usable, last, same_until, clean_since, cooling, flying, rates = (
-            _FIXED.unpack_from(content, _HEAD.size)
-        )
-        lists = struct.Struct(f"<{cooling}d{flying}Q{flying + 2 * rates}d")
+        fixed = _FIXED.unpack_from(content, _HEAD.size)
+        at, granted, rate, next_at, usable, last, same_until, clean_since = fixed[:8]
+        cooling, flying, rates, waiting = fixed[8:]
+        lists = struct.Struct(f"<{cooling}d{flying}Q{flying + 2 * rates}d" + waiting * "Qdd")
         start = _HEAD.size + _FIXED.size
         values = lists.unpack_from(content, start)
     except struct.error:
@@ -78,6 +84,7 @@ def unpacked(content: bytes) -> Record:
         raise DamagedRecordError("its sum is wrong")
     ends = cooling + flying
     until = ends + flying
+    line = until + 2 * rates
     return Record(
         at,
         SlotState(
@@ -88,5 +95,11 @@ def unpacked(content: bytes) -> Record:
             dict(zip(values[cooling:ends], values[ends:until], strict=True)),
             LoweringState(usable, last, same_until, clean_since),
         ),
-        dict(zip(values[until : until + rates], values[until + rates :], strict=True)),
+        dict(zip(values[until : until + rates], values[until + rates : line], strict=True)),
+        {
+            who: Place(since, looks_at)
+            for who, since, looks_at in zip(
+                values[line::3], values[line + 1 :: 3], values[line + 2 :: 3], strict=True
+            )
+        },
     )

@@ -67,9 +67,7 @@ class Lowering:
         """What must be written down to go on from here."""
         return LoweringState(self.usable, self._last, self._same_until, self._clean_since)
 
-    def resume(self, state: LoweringState, slots: int) -> bool:
-        """Go on from where another was, with so many slots; whether all or the usable ones changed."""
-        before = self.slots, self.usable
+    def resume(self, state: LoweringState, slots: int) -> None:
+        """Go on from where another was, with so many slots."""
         self.slots = slots
         self.usable, self._last, self._same_until, self._clean_since = state
-        return before != (slots, self.usable)

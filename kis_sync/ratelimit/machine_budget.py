@@ -28,6 +28,7 @@ from kis_sync.ratelimit.budget_record import (
 )
 from kis_sync.ratelimit.shared_page import SharedPage
 from kis_sync.ratelimit.slots import GUARD, SlotTable
+from kis_sync.ratelimit.waiting_line import WaitingLine
 
 _RATE_COUNTS = 60.0  # seconds after its last call for which a process's rate binds the others
 _RATE_IS_FRESH = 1.0  # seconds for which a rate need not be asked for again
@@ -52,9 +53,11 @@ class MachineBudget:
         self._page = SharedPage(path)
         self._written = b""  # what we wrote last; while the page says so too, the table is up to date
         self._is_running = False
+        self._entries = 0  # how often an action was begun
         self._is_new = True  # nothing was ever counted here
         self._has_gap = False  # calls of the last moment may be missing in what is known
         self._alone_until = -inf
+        self._line = WaitingLine()
         self._rates: dict[float, float] = {}  # a rate that was asked for, and until when it counts
         self._rates_hold_until = -inf
         self._rate_told = rate
@@ -67,12 +70,15 @@ class MachineBudget:
         Within another action (a signal handler or a finaliser came between) it runs on the same table.
         """
         if self._is_running:
-            return act(self._table, *args, **named)
+            told = act(self._table, *args, **named)
+            self._entries += 1
+            self._write_down()  # whoever is below us in this thread may have written already
+            return told
         try:
             try:
-                self._is_running = self._is_shared()
+                is_shared = self._begin()
                 told = act(self._table, *args, **named)
-                if self._is_running:
+                if is_shared:
                     self._write_down()
                 return told
             finally:
@@ -93,13 +99,19 @@ class MachineBudget:
         except BudgetBusyError:
             return act(self._table)
 
-    def look_again(self) -> float:
-        """A call in flight in another process frees its slot a window after its end at the earliest."""
-        return self._table.window + GUARD
+    def turn(self, table: SlotTable, now: float, since: float) -> float:
+        """When there is a slot and nobody in another process has waited longer and is due to take it.
+
+        A call in flight in another process frees its slot a window after its end at the earliest.
+        """
+        ready_at = min(table.ready_at(now), now + table.window + GUARD)
+        return self._line.turn(now, since, ready_at, table.spacing) if self._is_running else ready_at
 
     def lower(self, rate: float) -> None:
         """Ask for a lower rate; the file is told with the next call."""
         if rate < self.rate:
+            if rate < self._table.rate:  # at once, since this process may be counting for itself
+                self._table.reshape(rate)
             self.rate = rate
             self._rates_hold_until = -inf
 
@@ -109,8 +121,21 @@ class MachineBudget:
             self._table.inherit(now)  # it counted for itself
         self._is_running = False
         self._is_new = True
+        self._line = WaitingLine()
         self._written = b""
         self._page.close()
+
+    def _begin(self) -> bool:
+        """Get ready for an action, anew if another came between, which has let go of the lock.
+
+        ``False``: this process counts for itself.
+        """
+        while True:
+            self._entries = entry = self._entries + 1
+            self._is_running = is_shared = self._is_shared()
+            if entry == self._entries:
+                return is_shared
+            self._written = b""
 
     def _is_shared(self) -> bool:
         """Lock the page and bring the table up to date; ``False`` while this process counts for itself."""
@@ -134,7 +159,7 @@ class MachineBudget:
         self._has_gap |= not (is_same or self._is_new)
         self._rates_hold_until = -inf
         try:
-            at, state, rates = unpacked(content)
+            at, state, rates, places = unpacked(content)
         except DamagedRecordError as error:
             if content.strip(b"\0"):
                 self._has_gap = True
@@ -147,6 +172,7 @@ class MachineBudget:
             else:
                 self._table.resume(state)
                 self._rates = dict(rates)
+                self._line.places = dict(places)
         if self._has_gap:
             self._table.pause(now + self._table.window + GUARD)
             self._table.granted += random.getrandbits(_UNIQUE)
@@ -170,9 +196,13 @@ class MachineBudget:
                 )
 
     def _write_down(self) -> None:
-        content = packed(Record(self._now(), self._table.state(), self._rates))
-        self._page.write(content)
-        self._written = content
+        """Write the table down; anew if another action came between, which has changed it."""
+        entry = -1
+        while entry != self._entries:
+            entry = self._entries
+            content = packed(Record(self._now(), self._table.state(), self._rates, self._line.places))
+            self._page.write(content)
+            self._written = content
 
     def _count_alone(self, now: float, error: OSError) -> None:
         if not self._has_told:

@@ -25,6 +25,8 @@ _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 class SharedPage:
     """The page in the file ``path``; made, readable by its owner only, when it is first locked."""
 
+    _close_handle = staticmethod(os.close)  # when the interpreter ends, ``os`` may be gone before a page is
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
@@ -41,24 +43,28 @@ class SharedPage:
 
         ``BudgetBusyError`` after two seconds, ``OSError`` for a file that cannot be used; then it is closed.
         """
+        self.unlock()  # what somebody below us in this thread has: Windows would not lock it once more
         try:
             is_same = self._handle is not None
             while True:
                 handle = self._opened() if self._handle is None else self._handle
                 self._wait_for_lock(handle)
                 found = os.fstat(handle)
-                if found.st_nlink:
+                if self._is_in_place(found):
                     break
-                is_same = False  # it was removed, and those who come now make another: go where they are
+                is_same = False  # it was moved away, and those who come now make another: go where they are
                 self.close()
             if found.st_size < SIZE:
                 is_same = False
                 self._fill(handle)
             if self._bytes is None:
-                self._bytes = mmap.mmap(handle, SIZE)
+                self._bytes = _mapped(handle)
             return is_same
         except OSError:
-            self.close()
+            try:
+                self.unlock()  # first: an interrupt in the midst of closing must not leave it locked
+            finally:
+                self.close()
             raise
 
     def unlock(self) -> None:
@@ -91,7 +97,17 @@ class SharedPage:
         if page is not None:
             page.close()
         if handle is not None:
-            os.close(handle)
+            self._close_handle(handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _is_in_place(self, found: os.stat_result) -> bool:
+        """Whether the file that was found open is still the one of that name."""
+        try:
+            return os.path.samestat(found, self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _opened(self) -> int:
         try:
@@ -116,3 +132,10 @@ class SharedPage:
         size = os.lseek(handle, 0, os.SEEK_END)
         if os.write(handle, bytes(SIZE - size)) != SIZE - size:
             raise OSError("the disk is full")
+
+
+def _mapped(handle: int) -> mmap.mmap:
+    try:
+        return mmap.mmap(handle, SIZE)
+    except ValueError as error:  # it was cut since its size was looked at
+        raise OSError(str(error)) from None

@@ -86,6 +86,11 @@ class SlotTable:
         """The slots whose calls have not ended."""
         return len(self._in_flight)
 
+    @property
+    def spacing(self) -> float:
+        """Seconds between two grants at the least."""
+        return 0.0 if self._slack else self._interval
+
     def live(self, now: float) -> int:
         """The slots that are not free."""
         self._restore(now)
@@ -142,10 +147,10 @@ class SlotTable:
         slots, window = _shape(rate, self._most)
         longer = max(0.0, window - self.window)
         self._cooling = [free_at + longer for free_at in self._cooling]
-        self.rate = rate
         self.window = window
         self._lowering.resize(slots)
         self._space()
+        self.rate = rate  # last: an interrupt before it leaves a table that is reshaped once more
 
     def state(self) -> SlotState:
         """What must be written down for another table to go on from here."""
@@ -158,16 +163,14 @@ class SlotTable:
 
     def resume(self, state: SlotState) -> None:
         """Go on from where another table was; the lists of ``state`` are this table's from now on."""
-        slots = self.slots
-        if state.rate != self.rate:
-            self.rate = state.rate
-            slots, self.window = _shape(state.rate, self._most)
+        slots, self.window = _shape(state.rate, self._most)
+        self.rate = state.rate
         self.granted = state.granted
         self._next_at = state.next_at
         self._cooling = state.cooling
         self._in_flight = state.in_flight
-        if self._lowering.resume(state.lowering, slots):
-            self._space()
+        self._lowering.resume(state.lowering, slots)
+        self._space()
 
     def inherit(self, now: float) -> None:
         """Go on in a forked child: calls in flight belong to the parent, and are taken to end about now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,100 @@ def test_calls_in_flight_at_a_fork_cool_in_the_child() -> None:
     assert take_all(bucket) == []
     clock.advance(0.006)
     assert len(take_all(bucket)) == 2
+
+
+FORK_WITH_A_FILE = """
+import os, sys, threading
+from kis_sync.ratelimit import TokenBucket
+
+bucket = TokenBucket(0.05, burst=1, file=sys.argv[1])    # one slot of 20 s
+wide = TokenBucket(4, burst=4, file=sys.argv[2])
+in_flight = wide.slot(timeout=0)
+in_flight.__enter__()
+locked, let_go = threading.Event(), threading.Event()
+
+def stay(table):
+    locked.set()
+    let_go.wait(60)
+
+keeper = threading.Thread(target=bucket._budget.run, args=(stay,), daemon=True)
+keeper.start()
+locked.wait()                   # another thread of the parent has the file's lock
+told, tell = os.pipe()
+is_locked, locks = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(told, 1)            # the parent has let go
+    got = [wide.acquire(timeout=0) for _ in range(4)]
+    print("child", got, wide.stats[3:5], bucket.acquire(timeout=0), flush=True)
+    wide._budget.run(lambda table: (os.write(locks, b"x"), os.read(told, 1)))
+    os._exit(0)
+handle = os.open(sys.argv[1], os.O_RDWR)
+from kis_sync.file_lock import try_lock
+print("parent's lock is held", not try_lock(handle), flush=True)
+let_go.set()
+keeper.join()
+print("and let go", try_lock(handle), flush=True)   # though the child lives
+os.close(handle)
+os.write(tell, b"x")
+os.read(is_locked, 1)
+print("shut out by the child", not try_lock(wide._budget._page._handle), flush=True)
+os.write(tell, b"x")
+print("status", os.waitpid(child, 0)[1], flush=True)
+print("parent", wide.acquire(timeout=0), wide.stats[3:5], bucket.acquire(timeout=0), flush=True)
+in_flight.__exit__(None, None, None)
+print("ended", wide.stats[3:5], flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_shares_the_file_but_not_the_lock_of_its_parent(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            FORK_WITH_A_FILE,
+            str(tmp_path / "one"),
+            str(tmp_path / "four"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.stdout.splitlines() == [
+        "parent's lock is held True",
+        "and let go True",
+        "child [True, True, True, False] (1, 3) True",
+        "shut out by the child True",
+        "status 0",
+        "parent False (1, 3) False",
+        "ended (0, 4)",
+    ], told.stderr
+
+
+def test_a_child_of_one_that_counts_for_itself_takes_its_calls_to_end_about_now(tmp_path: Path) -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(2, burst=2, clock=clock, file=tmp_path)  # which is no file
+    assert len(take_all(bucket)) == 2
+    bucket._begin_in_child()
+    clock.advance(1.05)
+    assert take_all(bucket) == []
+    clock.advance(0.006)
+    assert len(take_all(bucket)) == 2
+
+
+def test_a_fork_costs_no_pause_and_takes_nothing_over(tmp_path: Path) -> None:
+    clock = ManualClock()
+    parent, child = (TokenBucket(3, burst=3, clock=clock, file=tmp_path / "limit") for _ in range(2))
+    slot = parent.slot(timeout=0)
+    slot.__enter__()
+    assert child.acquire(timeout=0)
+    child._begin_in_child()
+    assert child.acquire(timeout=0)
+    assert child.stats == parent.stats
+    assert child.stats[3:] == (1, 2, 0, 3)
+    clock.advance(2)
+    assert child.stats[3:5] == (1, 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import linecache
+import os
 import random
 import signal
 import subprocess
@@ -21,12 +22,15 @@ from typing import Any
 import pytest
 
 import kis_sync.ratelimit
+from kis_sync import file_lock
 from kis_sync.clock import Clock, ManualClock, SystemClock
 from kis_sync.errors import RateLimitError
-from kis_sync.ratelimit import TokenBucket
+from kis_sync.ratelimit import TokenBucket, shared_page
+from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
 
 OURS: set[str | None] = {str(path) for path in Path(kis_sync.ratelimit.__file__).parent.glob("*.py")}
+WITH_THE_LOCK = OURS | {file_lock.__file__}
 
 
 class Interrupted(BaseException):
@@ -133,6 +137,135 @@ def test_a_bare_permission_interrupted_at_any_line() -> None:
 
 def ignore(_: bool) -> None:
     """Make a target of a function that returns something."""
+
+
+class OnAFile:
+    """Buckets on one file, a new one for each play; another process has used it before, or nobody has."""
+
+    def __init__(self, folder: Path, was_used: bool) -> None:
+        self.folder = folder
+        self.was_used = was_used
+        self.plays = 0
+
+    def new(self, clock: Clock) -> tuple[TokenBucket, TokenBucket]:
+        """The bucket to play on, and one of another process."""
+        self.plays += 1
+        file = self.folder / str(self.plays)
+        bucket, other = (TokenBucket(2, burst=2, clock=clock, file=file) for _ in range(2))
+        if self.was_used:
+            send(bucket)
+            send(other)
+            clock.sleep(1.1)
+        return bucket, other
+
+    def assert_whole(
+        self, bucket: TokenBucket, other: TokenBucket, clock: JumpClock, struck: str | None
+    ) -> None:
+        """Another process gets the lock at once; afterwards nothing is lost, and both see the same."""
+        assert bucket.file is not None
+        if bucket.file.exists():
+            handle = os.open(bucket.file, os.O_RDWR)
+            try:
+                assert file_lock.try_lock(handle), struck
+            finally:
+                os.close(handle)
+        assert_whole(other, clock, 2, struck)
+        assert_whole(bucket, clock, 2, struck)
+        assert bucket.stats == other.stats, struck
+
+
+@pytest.fixture(params=[False, True], ids=["new", "used"])
+def on_a_file(tmp_path: Path, request: pytest.FixtureRequest) -> OnAFile:
+    return OnAFile(tmp_path, request.param)
+
+
+def test_a_call_of_a_shared_bucket_interrupted_at_any_line(on_a_file: OnAFile) -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket, other = on_a_file.new(clock)
+        interrupter.run(lambda: send(bucket))
+        on_a_file.assert_whole(bucket, other, clock, interrupter.struck)
+
+    assert every_line(WITH_THE_LOCK, play) > 150
+
+
+def test_a_slot_of_a_shared_bucket_is_never_free_too_early(on_a_file: OnAFile) -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket, other = on_a_file.new(clock)
+        sent_at: list[float] = []
+        interrupter.run(lambda: send(bucket, lambda: sent_at.append(clock.monotonic())))
+        if sent_at:
+            clock.advance(1.0)
+            assert len(take_all(other)) < 2, interrupter.struck
+
+    every_line(WITH_THE_LOCK, play)
+
+
+def test_a_bare_permission_of_a_shared_bucket_interrupted_at_any_line(on_a_file: OnAFile) -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket, other = on_a_file.new(clock)
+        interrupter.run(lambda: ignore(bucket.acquire()))
+        on_a_file.assert_whole(bucket, other, clock, interrupter.struck)
+
+    assert every_line(WITH_THE_LOCK, play) > 70
+
+
+def test_a_wait_for_another_process_interrupted_at_any_line(on_a_file: OnAFile) -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        bucket, other = on_a_file.new(clock)
+        end_all(take_all(other))
+        interrupter.run(lambda: send(bucket))
+        on_a_file.assert_whole(bucket, other, clock, interrupter.struck)
+
+    assert every_line(WITH_THE_LOCK, play) > 150
+
+
+@pytest.mark.parametrize(("own", "others"), [(18.0, 2.0), (1.0, 0.5)])
+def test_a_change_of_rate_interrupted_at_any_line_leaves_no_half_of_it(
+    tmp_path: Path, own: float, others: float
+) -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        file = tmp_path / str(interrupter.left)
+        bucket, other = (TokenBucket(rate, clock=clock, file=file) for rate in (own, others))
+        other.acquire()
+        bucket.acquire()
+        clock.advance(61)  # the other's rate counts no more
+        interrupter.run(lambda: send(bucket))
+        clock.advance(3)
+        bucket.acquire()
+        table, new = bucket._budget.look(lambda table: table), SlotTable(own, None)
+        assert (table.rate, table.slots, table.usable) == (new.rate, new.slots, new.usable), (
+            interrupter.struck
+        )
+        assert (table.window, table.spacing) == (new.window, new.spacing), interrupter.struck
+
+    every_line(WITH_THE_LOCK, play)
+
+
+def test_a_file_that_fails_while_it_is_interrupted_at_any_line_stays_unlocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(interrupter: Interrupter) -> None:
+        clock = JumpClock()
+        file = tmp_path / str(interrupter.left)
+        bucket, other = (
+            TokenBucket(2, burst=2, clock=clock, file=file),
+            TokenBucket(2, clock=clock, file=file),
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda *_: 0)
+            interrupter.run(lambda: send(bucket))
+        assert other.acquire(timeout=0), interrupter.struck
+        assert file.stat().st_size == shared_page.SIZE
+        kept_open.append(bucket)
+
+    kept_open: list[TokenBucket] = []
+    monkeypatch.setattr(shared_page, "_TRIES", (0.0001,) * 3)
+    every_line(WITH_THE_LOCK, play)
 
 
 class StagedClock(JumpClock):

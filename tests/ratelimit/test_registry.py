@@ -7,11 +7,12 @@ import logging
 import threading
 import time
 import weakref
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from kis_sync.clock import Clock, ManualClock, SystemClock
+from kis_sync.clock import Clock, ManualClock, ShiftedClock, SystemClock
 from kis_sync.ratelimit import TokenBucket, registry, shared_bucket
 
 SERVER = "https://openapi.example:9443"
@@ -111,3 +112,43 @@ def test_many_threads_asking_at_once_get_the_same_bucket(monkeypatch: pytest.Mon
         thread.join()
     assert len(got) == 8
     assert len(set(map(id, got))) == 1
+
+
+def test_who_shares_a_bucket_shares_a_file_named_by_no_key(tmp_path: Path) -> None:
+    def file_of(key: str, server: str = SERVER, name: str = "calls") -> Path | None:
+        registry._buckets.clear()
+        registry._held.clear()  # as in another process
+        return shared_bucket(key, server, 18, name=name, folder=tmp_path).file
+
+    file = file_of("PSsecret")
+    assert file is not None
+    assert (file.parent, file.name[:8], len(file.name)) == (tmp_path, "limit-1-", 40)
+    assert "PSsecret" not in file.name
+    assert file_of("PSsecret", SERVER + "/uapi") == file
+    others = {file_of("other"), file_of("PSsecret", "https://other:1"), file_of("PSsecret", name="oauth")}
+    assert len(others - {file}) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_machines_own_time_is_shared_with_other_processes(tmp_path: Path) -> None:
+    assert shared_bucket("key", SERVER, 18, clock=ManualClock(), folder=tmp_path).file is None
+    shifted = ShiftedClock(SystemClock(), timedelta(hours=9))
+    bucket = shared_bucket("key", SERVER, 18, clock=shifted, folder=tmp_path)
+    assert bucket.file is not None
+    assert shared_bucket("key", SERVER, 18, folder=tmp_path) is bucket
+
+
+def test_where_it_counts_is_what_the_first_asked_for_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = shared_bucket("key", SERVER, 18, folder=tmp_path / "a")
+    assert shared_bucket("key", SERVER, 18, folder=tmp_path / "a") is first
+    assert caplog.records == []
+    assert shared_bucket("key", SERVER, 18, folder=tmp_path / "b") is first
+    assert shared_bucket("key", SERVER, 18) is first
+    alone = shared_bucket("other", SERVER, 18)
+    assert shared_bucket("other", SERVER, 18, folder=tmp_path) is alone
+    told = [record.getMessage() for record in caplog.records]
+    assert [str(tmp_path / "a") in text for text in told] == [True, True, False]
+    assert "by this process alone" in told[2]
+    assert all("asked for first" in text for text in told)

@@ -1,0 +1,320 @@
+"""The file of the limit: made, moved, cut, damaged, useless or busy. This room changes when sharing does."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kis_sync.errors import RateLimitError
+from kis_sync.file_lock import try_lock
+from kis_sync.ratelimit import shared_page
+from kis_sync.ratelimit.budget_record import unpacked
+from tests.ratelimit.clocks import end_all, take_all
+from tests.ratelimit.machines import WINDOW, Machine, count
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="an open file stays where it is on Windows")
+
+
+class TestTheFile:
+    def test_it_is_made_with_the_first_call_and_for_its_owner_only(self, machine: Machine) -> None:
+        bucket = machine.bucket()
+        assert bucket.file == machine.file
+        assert not machine.file.parent.exists()
+        bucket.acquire(timeout=0)
+        assert machine.file.stat().st_size == shared_page.SIZE
+        if sys.platform != "win32":
+            assert stat.S_IMODE(machine.file.stat().st_mode) == 0o600
+            assert stat.S_IMODE(machine.file.parent.stat().st_mode) == 0o700
+
+    def test_a_new_one_costs_no_pause(self, machine: Machine) -> None:
+        assert count(machine.bucket(3)) == 3
+
+    @posix_only
+    @pytest.mark.parametrize("how", ["removed", "renamed", "folder renamed", "replaced"])
+    def test_where_it_goes_all_follow_after_a_window(
+        self, machine: Machine, how: str, warnings: Callable[[], list[str]]
+    ) -> None:
+        first, second = machine.used(2), machine.used(2)
+        count(first)
+        if how == "removed":
+            machine.file.unlink()
+        elif how == "folder renamed":
+            machine.file.parent.rename(machine.file.parent.with_name("trash"))
+        else:
+            machine.file.rename(machine.file.with_name("trash"))
+            if how == "replaced":
+                machine.file.write_bytes(bytes(shared_page.SIZE))
+        assert count(second) == count(first) == 0
+        machine.clock.advance(1.0)
+        assert count(first) == count(second) == 0
+        machine.clock.advance(WINDOW - 1.0)
+        assert first.acquire(timeout=0)
+        assert count(second) == 1
+        assert first.stats == second.stats
+        assert machine.file.stat().st_size == shared_page.SIZE
+        assert warnings() == []
+
+    @posix_only
+    @pytest.mark.parametrize("size", [0, 10, 100, 4095])
+    def test_cut_it_is_filled_again_and_costs_a_window(
+        self, machine: Machine, size: int, warnings: Callable[[], list[str]]
+    ) -> None:
+        first, second = machine.used(2), machine.used(2)
+        count(first)
+        os.truncate(machine.file, size)
+        assert count(second) == 0
+        machine.clock.advance(WINDOW)
+        assert count(first) == 2
+        assert count(second) == 0
+        assert machine.file.stat().st_size == shared_page.SIZE
+        assert len(warnings()) == (1 if size in (10, 100) else 0)
+
+    @pytest.mark.parametrize(
+        "content", [b"\xff" * 5000, b"{}", b"KISSYNC9", b"KISSYNC1" + b"\xff" * 4088, "한글".encode()]
+    )
+    def test_garbage_is_replaced_with_a_warning_and_costs_a_window(
+        self, machine: Machine, content: bytes, warnings: Callable[[], list[str]]
+    ) -> None:
+        first, second = machine.used(2), machine.used(2)
+        count(first)
+        with machine.file.open("r+b") as opened:
+            opened.write(content)
+        assert count(second) == count(first) == 0
+        (told,) = warnings()
+        assert "is damaged" in told
+        assert str(machine.file) in told
+        machine.clock.advance(WINDOW)
+        assert count(second) == 2
+        assert unpacked(machine.file.read_bytes()).state.rate == 2
+
+    @pytest.mark.parametrize("content", [b"\xff" * 5000, b"{}", b"K" * 4096])
+    def test_garbage_found_by_a_newcomer_costs_a_window_too(
+        self, machine: Machine, content: bytes, warnings: Callable[[], list[str]]
+    ) -> None:
+        machine.file.parent.mkdir()
+        machine.file.write_bytes(content)
+        bucket = machine.bucket(2)
+        assert count(bucket) == 0
+        machine.clock.advance(WINDOW)
+        assert count(bucket) == 2
+        assert len(warnings()) == 1
+
+    def test_a_record_from_before_the_machine_was_started_is_not_believed(
+        self, machine: Machine, warnings: Callable[[], list[str]]
+    ) -> None:
+        machine.clock.advance(50_000)
+        machine.bucket(2).pause(3000)
+        count(machine.bucket(2))
+        after = Machine(machine.file)
+        after.clock.advance(30)
+        bucket = after.bucket(2)
+        assert count(bucket) == 0
+        after.clock.advance(WINDOW)
+        assert count(bucket) == 2
+        assert warnings() == []
+
+    def test_a_clock_that_is_a_little_behind_is_no_restart(self, machine: Machine) -> None:
+        machine.clock.advance(10)
+        taken = take_all(machine.bucket(2))
+        behind = Machine(machine.file)
+        behind.clock.advance(9.5)
+        bucket = behind.bucket(2)
+        assert count(bucket) == 0
+        assert bucket.stats.in_flight == len(taken) == 2
+
+    def test_a_pause_of_for_ever_stops_the_machine_for_an_hour(self, machine: Machine) -> None:
+        machine.bucket(2).pause(1e12)
+        bucket = machine.bucket(2)
+        machine.clock.advance(3599)
+        assert count(bucket) == 0
+        machine.clock.advance(3700)
+        assert count(bucket) == 2
+
+    def test_numbers_do_not_come_twice_after_a_gap(self, machine: Machine) -> None:
+        first, second = machine.used(2), machine.used(2)
+        old = take_all(first)
+        with machine.file.open("r+b") as opened:
+            opened.write(b"garbage")
+        second.acquire(timeout=0)
+        machine.clock.advance(60)
+        new = take_all(second)
+        assert not {slot.number for slot in old} & {slot.number for slot in new}
+        end_all(old)
+        assert second.stats.in_flight == len(new)
+
+    def test_handles_are_given_back_with_the_bucket(self, machine: Machine) -> None:
+        fds = Path("/proc/self/fd")
+        if not fds.exists():
+            pytest.skip("no /proc")
+        before = len(list(fds.iterdir()))
+        for _ in range(20):
+            machine.bucket().acquire(timeout=0)
+        assert len(list(fds.iterdir())) <= before + 2
+
+
+class TestAFileThatCannotBeUsed:
+    def check_alone_and_back(self, machine: Machine, mend: Callable[[], Any], told: list[str]) -> None:
+        """Calls go on, in the number asked for; a minute later they are counted together."""
+        first, second = machine.bucket(2), machine.bucket(2)
+        assert count(first) == count(second) == 2
+        machine.clock.advance(30)
+        assert count(first) == count(second) == 2
+        assert len(told) == 2
+        assert "counts its calls for itself" in told[0]
+        mend()
+        machine.clock.advance(30.1)
+        assert count(first) == count(second) == 0  # a window, since others' calls are unknown
+        machine.clock.advance(WINDOW)
+        assert count(first) == 2
+        assert count(second) == 0
+
+    def test_a_folder_in_its_place(self, machine: Machine, warnings: Callable[[], list[str]]) -> None:
+        machine.file.mkdir(parents=True)
+        self.check_alone_and_back(machine, machine.file.rmdir, Told(warnings))
+
+    def test_a_file_in_place_of_the_folder(self, machine: Machine, warnings: Callable[[], list[str]]) -> None:
+        machine.file.parent.write_bytes(b"")
+        self.check_alone_and_back(machine, machine.file.parent.unlink, Told(warnings))
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do everything")
+    def test_no_permission(self, machine: Machine, warnings: Callable[[], list[str]]) -> None:
+        machine.file.parent.mkdir()
+        machine.file.parent.chmod(0o500)
+        self.check_alone_and_back(machine, lambda: machine.file.parent.chmod(0o700), Told(warnings))
+
+    @pytest.mark.parametrize("written", [0, 17, None])
+    def test_a_full_disk(
+        self,
+        machine: Machine,
+        monkeypatch: pytest.MonkeyPatch,
+        warnings: Callable[[], list[str]],
+        written: int | None,
+    ) -> None:
+        real = os.write
+
+        def write(handle: int, content: bytes) -> int:
+            if written is None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(handle, content[:written])
+
+        monkeypatch.setattr(os, "write", write)
+        self.check_alone_and_back(machine, lambda: monkeypatch.undo(), Told(warnings))
+
+    @pytest.mark.parametrize(
+        "error", [OSError(errno.ENOLCK, "No locks available"), ValueError("mmap length")]
+    )
+    def test_no_locks_and_no_mapping(
+        self,
+        machine: Machine,
+        monkeypatch: pytest.MonkeyPatch,
+        warnings: Callable[[], list[str]],
+        error: Exception,
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        if isinstance(error, OSError):
+            monkeypatch.setattr(shared_page, "try_lock", fail)
+        else:
+            monkeypatch.setattr(mmap, "mmap", fail)
+        self.check_alone_and_back(machine, monkeypatch.undo, Told(warnings))
+
+    def test_a_lower_rate_holds_at_once_there(self, machine: Machine) -> None:
+        machine.file.mkdir(parents=True)
+        bucket = machine.bucket(18)
+        assert bucket.acquire(timeout=0)
+        machine.clock.advance(WINDOW + 0.1)
+        bucket.lower(2)
+        assert len(take_all(bucket)) == 2
+
+    def test_what_it_counts_for_itself_keeps_the_limit(self, machine: Machine) -> None:
+        machine.file.mkdir(parents=True)
+        bucket = machine.bucket(3)
+        taken = take_all(bucket)
+        machine.clock.advance(5)
+        assert take_all(bucket) == []
+        end_all(taken)
+        machine.clock.advance(1.0)
+        assert take_all(bucket) == []
+        machine.clock.advance(0.01)
+        assert len(take_all(bucket)) == 3
+
+
+class Told(list[str]):
+    """The warnings so far, as a list that is looked at late."""
+
+    def __init__(self, warnings: Callable[[], list[str]]) -> None:
+        super().__init__()
+        self._warnings = warnings
+
+    def __len__(self) -> int:
+        return len(self._warnings())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._warnings()[place]
+
+
+class TestABusyFile:
+    @pytest.fixture
+    def held(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+        """Another handle has the lock until it is closed."""
+        monkeypatch.setattr(shared_page, "_TRIES", (0.0001,) * 3)
+
+        def hold() -> int:
+            handle = os.open(machine.file, os.O_RDWR)
+            assert try_lock(handle)
+            return handle
+
+        return hold
+
+    def test_taking_waits_within_its_time_out(self, machine: Machine, held: Callable[[], int]) -> None:
+        bucket = machine.used(2)
+        handle = held()
+        began = machine.clock.monotonic()
+        with pytest.raises(RateLimitError), bucket.slot(timeout=3):
+            pytest.fail("granted")
+        assert machine.clock.monotonic() == pytest.approx(began + 3)
+        assert not bucket.acquire(timeout=0)
+        os.close(handle)
+        assert count(bucket) == 2
+
+    def test_a_call_that_ends_meanwhile_counts_until_its_lease_ends(
+        self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
+    ) -> None:
+        bucket = machine.used(1)
+        with bucket.slot(timeout=0, lease=20):
+            handle = held()
+        assert len(warnings()) == 1
+        assert bucket.stats.in_flight == 1  # as last seen
+        bucket.pause(0.1)
+        bucket.refused()
+        os.close(handle)
+        machine.clock.advance(19.9)
+        assert count(bucket) == 0
+        machine.clock.advance(0.2)
+        assert count(bucket) == 1
+
+    def test_a_slot_that_comes_free_meanwhile_is_taken_when_the_other_lets_go(
+        self, machine: Machine, held: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket = machine.used(1)
+        handle = held()
+        tries: list[int] = []
+
+        def try_lock_late(wanted: int) -> bool:
+            tries.append(wanted)
+            if len(tries) == 10:
+                os.close(handle)
+            return try_lock(wanted)
+
+        monkeypatch.setattr(shared_page, "try_lock", try_lock_late)
+        assert bucket.acquire(timeout=10)
+        assert len(tries) == 10

@@ -1,0 +1,113 @@
+"""A bucket is used while its thread is in the midst of using it. This room changes when that changes."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kis_sync.file_lock import try_lock
+from kis_sync.ratelimit import Slot, TokenBucket, machine_budget, shared_page
+from kis_sync.ratelimit.machine_budget import MachineBudget
+from kis_sync.ratelimit.slots import SlotTable
+from tests.ratelimit.clocks import end_all, take_all
+from tests.ratelimit.machines import Machine
+
+
+class TestWithinAnAction:
+    """A signal handler or a finaliser uses the bucket while its thread is in the midst of using it."""
+
+    def nest(self, bucket: TokenBucket, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[Slot]:
+        """Let the next call of that function be interrupted by somebody who takes a slot."""
+        taken: list[Slot] = []
+        real = getattr(owner, name)
+
+        def interrupted(*args: Any, **named: Any) -> Any:
+            monkeypatch.setattr(owner, name, real)
+            told = real(*args, **named)
+            slot = bucket.slot(timeout=0)
+            slot.__enter__()
+            taken.append(slot)
+            return told
+
+        monkeypatch.setattr(owner, name, interrupted)
+        return taken
+
+    @pytest.mark.parametrize(
+        ("owner", "name"),
+        [
+            (SlotTable, "take"),
+            (SlotTable, "ready_at"),
+            (SlotTable, "resume"),
+            (machine_budget, "unpacked"),
+            (machine_budget, "packed"),
+            (MachineBudget, "_settle_on_a_rate"),
+            (MachineBudget, "_is_shared"),
+            (MachineBudget, "_write_down"),
+            (shared_page.SharedPage, "lock"),
+            (shared_page.SharedPage, "read"),
+            (shared_page.SharedPage, "write"),
+            (shared_page.SharedPage, "unlock"),
+            (shared_page.SharedPage, "_wait_for_lock"),
+        ],
+    )
+    def test_nothing_is_counted_wrong(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+    ) -> None:
+        first, second = machine.used(6), machine.used(6)
+        assert first.acquire(timeout=0)  # so that the second has something to read
+        with monkeypatch.context() as patch:
+            taken = self.nest(second, patch, owner, name)
+            slot = second.slot(timeout=0)
+            slot.__enter__()
+        assert len(taken) == 1
+        assert taken[0].number != slot.number
+        assert is_free(machine.file)
+        assert len(take_all(first)) == 3
+        assert first.stats.in_flight == 5
+        assert second.stats.in_flight == 5
+
+    def test_nor_while_one_ends(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        for owner, name in [(machine_budget, "packed"), (SlotTable, "complete"), (SlotTable, "resume")]:
+            first, second = machine.used(6), machine.used(6)
+            slot = second.slot(timeout=0)
+            slot.__enter__()
+            first.acquire(timeout=0)
+            with monkeypatch.context() as patch:
+                taken = self.nest(second, patch, owner, name)
+                slot.__exit__(None, None, None)
+            assert (first.stats.in_flight, first.stats.cooling) == (1, 2), name
+            assert len(take_all(first)) == 3
+            end_all(taken)
+            machine.clock.advance(100)
+
+
+def is_free(file: Path) -> bool:
+    """Whether another process could lock the file."""
+    handle = os.open(file, os.O_RDWR)
+    try:
+        return try_lock(handle)
+    finally:
+        os.close(handle)
+
+
+def test_a_page_is_left_unlocked_and_unmapped(file: Path) -> None:
+    page = shared_page.SharedPage(file)
+    assert not page.is_open
+    assert page.lock() is False
+    assert not is_free(file)
+    page.write(b"one")
+    page.unlock()
+    page.unlock()
+    assert is_free(file)
+    assert page.lock() is True
+    assert page.begins_with(b"one")
+    assert not page.begins_with(b"two")
+    assert page.read() == b"one".ljust(shared_page.SIZE, b"\0")
+    page.close()
+    assert is_free(file)
+    assert not page.is_open
+    assert mmap.PAGESIZE >= shared_page.SIZE or shared_page.SIZE % mmap.PAGESIZE == 0
