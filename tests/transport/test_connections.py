@@ -20,6 +20,7 @@ from kis_sync import (
     RetryPolicy,
     ServerError,
 )
+from kis_sync.clock import SkippingClock
 from kis_sync.errors import Reach
 from tests.fake_kis import SECRET, FakeKIS, in_threads
 from tests.servers import ForwardProxy, RawServer, answer, close, first_byte, reset, then
@@ -76,7 +77,7 @@ class TestReads:
             assert (kis.connections, kis.count("inquire-price")) == (2, 3)
 
     def test_are_tried_again_when_the_connection_dies_before_they_are_read(self) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             kis.at_accept.append(then(first_byte, reset))
             assert broker.get_price("005930").price == 70_000
             assert kis.connections == 2
@@ -138,7 +139,10 @@ class TestUnreachable:
     def test_a_closed_port(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        with FakeKIS() as kis, kis.broker(base_url=f"http://127.0.0.1:{port}") as broker:
+        with (
+            FakeKIS() as kis,
+            kis.broker(base_url=f"http://127.0.0.1:{port}", clock=SkippingClock()) as broker,
+        ):
             with pytest.raises(NetworkError) as caught:
                 broker.get_price("005930")
         assert (
