@@ -166,14 +166,14 @@ class TestSentAgain:
     @pytest.mark.parametrize("code", ["EGW00121", "EGW00122", "EGW00123"])
     @pytest.mark.parametrize("status", [500, 200])
     def test_once_when_the_access_token_was_not_known(self, code: str, status: int) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             kis.next("order-cash", refusal(code, status=status))
             buy(broker)
             assert (kis.count("order-cash"), len(kis.accepted), kis.count("tokenP")) == (2, 1, 2)
             assert kis.accepted[0].header("authorization") == f"Bearer {access_token(2)}"
 
     def test_but_not_twice(self) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             kis.next("order-cash", refusal("EGW00121"), refusal("EGW00121"))
             with pytest.raises(AccessTokenError) as caught:
                 buy(broker)
@@ -360,7 +360,7 @@ class TestServersTime:
 
 class TestRevoking:
     def test_the_access_token_is_gone_at_the_server_and_here(self) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             broker.get_price("005930")
             broker.revoke_access_token()
             (request,) = kis.named("revokeP")

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+from kis_sync.testing import no_waits
 from tests.test_imports import MODULES
 
 NAMES = [name.removesuffix(".__init__") for name in MODULES if not name.endswith("__main__")]
@@ -14,9 +15,11 @@ NAMES = [name.removesuffix(".__init__") for name in MODULES if not name.endswith
 
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_run(name: str) -> None:
-    result = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    with no_waits():
+        result = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
 
 
 def test_the_broker_has_examples() -> None:
-    assert doctest.testmod(import_module("kis_sync.broker")).attempted >= 1
+    with no_waits():
+        assert doctest.testmod(import_module("kis_sync.broker")).attempted >= 1

@@ -25,6 +25,7 @@ from kis_sync.errors import (
     StaleCursorError,
 )
 from tests.fake_kis import ACCOUNT, SECRET, access_token, new_app_key
+from tests.thoroughness import examples
 
 OK = {"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다."}
 
@@ -176,7 +177,7 @@ envelopes = st.dictionaries(
 
 
 class TestAnything:
-    @settings(max_examples=400)
+    @settings(max_examples=examples(120))
     @given(
         st.integers(100, 599),
         st.binary() | envelopes.map(lambda body: json.dumps(body).encode()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,14 @@ def module_of(path: Path) -> str:
     return ".".join(["kis_sync", *path.relative_to(PACKAGE).with_suffix("").parts])
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports_of(path: Path) -> list[tuple[str, int, bool]]:
     """(module, line, whether for type checkers only) of each import of ours."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     typing_only = {
         id(child)
         for node in ast.walk(tree)
@@ -98,7 +104,7 @@ def test_an_import_that_goes_up_is_named() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_room_says_when_it_changes(module: str) -> None:
-    told = ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8"))) or ""
+    told = ast.get_docstring(tree_of(MODULES[module])) or ""
     assert told, f"{module} has no docstring"
     if not module.endswith("__init__"):
         assert "room changes when" in " ".join(told.split()), f"{module} does not say when it changes"
@@ -106,7 +112,7 @@ def test_a_room_says_when_it_changes(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_needs_posix(module: str) -> None:
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    tree = tree_of(MODULES[module])
     names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert not names & {"fcntl", "pwd", "grp", "resource", "termios", "pty"}
@@ -114,7 +120,7 @@ def test_no_module_needs_posix(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_texts_open_with_an_encoding(module: str) -> None:
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(MODULES[module])):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func).rpartition(".")[2]
             if called in ("read_text", "write_text") or (ast.unparse(node.func) == "open"):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from kis_sync.cli import run
 from kis_sync.settings import _VARIABLES
+from kis_sync.testing import no_waits
 from tests.pages import python_blocks, run_block
 
 ROOT = Path(__file__).parents[1]
@@ -35,17 +34,15 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands() if README.exists() else [])
-def test_commands_run(command: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "kis_sync", *shlex.split(command)[1:]],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
+def test_commands_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with no_waits():
+        code = run(shlex.split(command)[1:])
+    shown = capsys.readouterr()
+    assert (code, shown.err) == (0, "")
+    assert shown.out
 
 
 def test_the_two_commands_are_there() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kis_sync import ConfigurationError, KISBroker, Settings
 from tests.test_settings import ENVIRONMENT, KEY, SECRET, VARIABLES
+from tests.thoroughness import examples
 
 # What an environment can hold: no NUL; a lone surrogate stands for a byte that is no UTF-8.
 _texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
@@ -36,7 +37,9 @@ def works_or_is_a_configuration_error(**given: Any) -> None:
 
 
 class TestAnything:
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(
+        max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    )
     @given(st.dictionaries(st.sampled_from(VARIABLES), _values))
     def test_in_any_variable_works_or_is_a_configuration_error(self, variables: dict[str, str]) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -44,7 +47,9 @@ class TestAnything:
                 patch.setenv(name, value.encode("utf-8", "replace").decode())
             works_or_is_a_configuration_error(env_file=None)
 
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(
+        max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    )
     @given(
         st.binary(max_size=200)
         | st.dictionaries(st.sampled_from(VARIABLES), _values).map(
@@ -56,7 +61,7 @@ class TestAnything:
         path.write_bytes(f"KIS_APP_KEY={KEY}\nKIS_APP_SECRET={SECRET}\n".encode() + content)
         works_or_is_a_configuration_error(env_file=path)
 
-    @settings(max_examples=200)
+    @settings(max_examples=examples(60))
     @given(
         st.sampled_from(
             ["app_key", "app_secret", "account_no", "mode", "base_url", "cache_dir", "ca_bundle"]

@@ -21,6 +21,7 @@ from kis_sync.errors import AuthenticationError, KISError, NetworkError, ServerE
 from tests.fake_kis import FakeKIS, access_token, in_threads, new_app_key, oauth_refusal, refusal
 from tests.servers import answer
 from tests.sleeping_clock import SleepingClock
+from tests.thoroughness import examples
 
 NOWHERE = TokenStore(None, "key", "server")
 TOO_SOON = AuthenticationError("접근토큰 발급 잠시 후 다시 시도하세요(1분당 1회)", code="EGW00133")
@@ -93,7 +94,7 @@ class TestIssuing:
         assert token.ensure(issuer) == "token-2"
 
     def test_after_the_first_failure_not_every_waiting_thread_is_lost(self) -> None:
-        with FakeKIS(issue_takes=0.01) as kis, kis.broker() as broker:
+        with FakeKIS(issue_takes=0.01) as kis, kis.broker(clock=SkippingClock()) as broker:
             kis.next("tokenP", oauth_refusal("EGW00103"))
             errors = in_threads(8, lambda: broker.get_price("005930"))
             assert [type(error) for error in errors] == [AuthenticationError]
@@ -186,14 +187,14 @@ class TestRenewing:
 class TestDead:
     @pytest.mark.parametrize("code", ["EGW00121", "EGW00122", "EGW00123"])
     def test_is_replaced_once_and_the_call_succeeds(self, code: str) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             broker.get_price("005930")
             kis.next("inquire-price", refusal(code))
             assert broker.get_price("005930").price == 70_000
             assert (kis.count("tokenP"), kis.count("inquire-price")) == (2, 3)
 
     def test_is_replaced_once_when_many_threads_meet_it_together(self) -> None:
-        with FakeKIS(issue_takes=0.02) as kis, kis.broker() as broker:
+        with FakeKIS(issue_takes=0.02) as kis, kis.broker(clock=SkippingClock()) as broker:
             broker.get_price("005930")
             kis.dead.add(access_token(1))
             errors = in_threads(16, lambda: broker.get_price("005930"))
@@ -351,7 +352,7 @@ class TestReading:
         else:
             assert token.ensure(lambda: Envelope("oauth2.tokenP", body, date=date)) == "x"
 
-    @settings(max_examples=300)
+    @settings(max_examples=examples(100))
     @given(
         st.dictionaries(
             st.sampled_from(["access_token", "access_token_token_expired", "expires_in"]),

@@ -45,7 +45,7 @@ def run_together(count: int, given: dict[str, Any]) -> list[str]:
             process.wait(20)
 
 
-def test_eight_processes_issue_one_access_token(tmp_path: Path) -> None:
+def test_four_processes_issue_one_access_token(tmp_path: Path) -> None:
     with FakeKIS(issue_takes=0.2) as kis:
         mine = kis.settings()
         given = {
@@ -56,9 +56,9 @@ def test_eight_processes_issue_one_access_token(tmp_path: Path) -> None:
             "rate_limit_rps": 1000,
             "proxies": {},
         }
-        assert run_together(8, given) == ["70000"] * 8
-        assert (kis.count("tokenP"), kis.count("inquire-price")) == (1, 8)
-        assert len({request.connection for request in kis.named("inquire-price")}) == 8
+        assert run_together(4, given) == ["70000"] * 4
+        assert (kis.count("tokenP"), kis.count("inquire-price")) == (1, 4)
+        assert len({request.connection for request in kis.named("inquire-price")}) == 4
         # and one that comes later finds it on disk, as does this process
         with kis.broker(app_key=mine.app_key, store_access_token=True, cache_dir=tmp_path) as broker:
             broker.get_price("005930")

@@ -19,6 +19,7 @@ from kis_sync.auth import Issued, TokenStore
 from kis_sync.auth.store import AccessTokenStoreWarning
 from kis_sync.clock import KST
 from tests.fake_kis import FakeKIS, in_threads
+from tests.thoroughness import examples
 
 NOW = datetime(2026, 11, 24, 10, 30, tzinfo=KST)
 TOKEN = Issued("eyJ0b2tlbiI." + "x" * 300, NOW + timedelta(hours=24), NOW)
@@ -144,7 +145,7 @@ class TestDamaged:
                 assert broker.get_price("005930").price == 70_000
             assert kis.count("tokenP") == 1
 
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         st.binary()
         | st.fixed_dictionaries(

@@ -166,6 +166,7 @@ def run(options: Options, say: Callable[[str], None]) -> Result:
         say(f"{len(plan)} orders from {options.processes} processes, faults on")
         ended = workers.run(kills=options.kills, between=options.between_kills, deadline=deadline)
         server.fail_no_more()
+        time.sleep(_UNLISTED)  # what faults hid is listed from here on
         with KISBroker(setup.settings(all_checks=True)) as broker:
             look_first(broker, plan[0].code)
             say(f"faults off after {time.monotonic() - began:.0f} s and {workers.kills} kills; settling")

@@ -29,14 +29,14 @@ def campaign(*arguments: str) -> tuple[int, dict[str, int]]:
 
 
 def test_no_order_is_doubled_lost_or_distorted() -> None:
-    assert campaign("--orders", "40", "--kills", "2", "--between-kills", "1") == (
+    assert campaign("--orders", "24", "--kills", "1", "--between-kills", "0.5", "--patience", "1") == (
         0,
         dict.fromkeys(DAMAGES, 0),
     )
 
 
 def test_a_client_that_sends_an_order_again_is_found_out() -> None:
-    code, figures = campaign("--orders", "40", "--kills", "0", "--patience", "1", "--sabotage", "retry")
+    code, figures = campaign("--orders", "16", "--kills", "0", "--patience", "1", "--sabotage", "retry")
     assert code == 1
     assert figures[DOUBLED] > 0
     assert figures[LOST] + figures[BELIEVED] + figures[LEFT] > 0  # nobody owns one of the two

@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +18,7 @@ from click.testing import CliRunner
 from kis_sync.cli import group, run
 from kis_sync.cli.options import plain
 from kis_sync.display.table import cell, columns, table
+from kis_sync.testing import no_waits
 
 KEYS = ("KIS_APP_KEY", "KIS_APP_SECRET", "KIS_ACCOUNT_NO", "KIS_BASE_URL", "MODE", "RATE_LIMIT_RPS")
 FIGURES = ["stocks", "failures", "calls", "seconds", "calls_per_second"]
@@ -40,11 +43,41 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": root, "PYTHONIOENCODING": "utf-8", **variables}
 
 
-def one_error_line(done: subprocess.CompletedProcess[str]) -> str:
+def one_error_line(done: subprocess.CompletedProcess[str] | Done) -> str:
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert done.stdout == ""
     return lines[0]
+
+
+Run = Callable[..., "Done"]
+
+
+class Done(NamedTuple):
+    """How a run in this process ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """The command line in this process, in an empty folder, with no settings but those given and no waits."""
+    monkeypatch.chdir(tmp_path)
+    for key in KEYS:
+        monkeypatch.delenv(key, raising=False)
+
+    def ran(*arguments: str, **variables: str) -> Done:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        code = run(list(arguments))
+        return Done(code, *capsys.readouterr())
+
+    with no_waits():
+        yield ran
 
 
 class TestScan:
@@ -64,20 +97,20 @@ class TestScan:
         assert scores == sorted(scores, reverse=True)
         assert len(set(scores)) > 1
 
-    def test_shows_rows_a_ranking_and_a_line_of_figures(self, tmp_path: Path) -> None:
-        done = kis_sync("scan", "--sim", "--stocks", "5", "--top", "3", cwd=tmp_path)
+    def test_shows_rows_a_ranking_and_a_line_of_figures(self, here: Run) -> None:
+        done = here("scan", "--sim", "--stocks", "5", "--top", "3")
         assert done.returncode == 0, done.stderr
         assert "삼성전자" in done.stdout
         assert "The 3 most active of 5" in done.stdout
         assert "EGW00201: 0" in done.stdout.splitlines()[-1]
 
-    def test_paper_at_one_a_second(self, tmp_path: Path) -> None:
-        done = kis_sync("scan", "--sim", "--mode", "paper", "--stocks", "2", "--json", cwd=tmp_path)
+    def test_paper_at_one_a_second(self, here: Run) -> None:
+        done = here("scan", "--sim", "--mode", "paper", "--stocks", "2", "--json")
         assert json.loads(done.stdout)["most_calls_in_any_second"] == 1
         assert json.loads(done.stdout)["egw00201"] == 0
 
-    def test_a_bad_code_fails_alone(self, tmp_path: Path) -> None:
-        done = kis_sync("scan", "005930", "5930", "--sim", "--json", cwd=tmp_path)
+    def test_a_bad_code_fails_alone(self, here: Run) -> None:
+        done = here("scan", "005930", "5930", "--sim", "--json")
         figures = json.loads(done.stdout)
         assert list(figures["failures"]) == ["5930"]
         assert [each["stock_code"] for each in figures["results"]] == ["005930"]
@@ -87,13 +120,13 @@ class TestScan:
         assert done.returncode == 1
         assert "1 stocks, 1 failed" in done.stdout
 
-    def test_codes_from_a_file(self, tmp_path: Path) -> None:
+    def test_codes_from_a_file(self, here: Run, tmp_path: Path) -> None:
         (tmp_path / "codes.txt").write_text("﻿005930  # 삼성전자\n\n000660\n005930\n", encoding="utf-8")
-        done = kis_sync("scan", "--codes-from", "codes.txt", "--sim", "--json", cwd=tmp_path)
+        done = here("scan", "--codes-from", "codes.txt", "--sim", "--json")
         assert {each["stock_code"] for each in json.loads(done.stdout)["results"]} == {"005930", "000660"}
 
-    def test_more_stocks_than_there_are(self, tmp_path: Path) -> None:
-        done = kis_sync("scan", "--sim", "--stocks", "100000", cwd=tmp_path)
+    def test_more_stocks_than_there_are(self, here: Run) -> None:
+        done = here("scan", "--sim", "--stocks", "100000")
         assert done.returncode == 2
         assert "the simulator lists" in done.stderr
 
@@ -120,20 +153,20 @@ class TestScan:
 
 
 class TestOtherCommands:
-    def test_price(self, tmp_path: Path) -> None:
-        done = kis_sync("price", "005930", "000660", "--sim", "--json", cwd=tmp_path)
+    def test_price(self, here: Run) -> None:
+        done = here("price", "005930", "000660", "--sim", "--json")
         first, second = json.loads(done.stdout)
         assert (first["code"], second["code"]) == ("005930", "000660")
         assert first["lower_limit"] <= first["price"] <= first["upper_limit"]
         assert "raw" not in first
 
-    def test_order_book(self, tmp_path: Path) -> None:
-        done = kis_sync("order-book", "005930", "--sim", cwd=tmp_path)
+    def test_order_book(self, here: Run) -> None:
+        done = here("order-book", "005930", "--sim")
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 1 + 2 + 20 + 1
 
-    def test_balance(self, tmp_path: Path) -> None:
-        done = kis_sync("balance", "--sim", cwd=tmp_path)
+    def test_balance(self, here: Run) -> None:
+        done = here("balance", "--sim")
         assert "no positions" in done.stdout
         assert "deposit 100,000,000 won" in done.stdout
 
@@ -158,10 +191,10 @@ class TestOtherCommands:
         assert json.loads(done.stdout)[0]["code"] == "005930"
         assert "2 calls" in out
 
-    def test_sim_on_a_port_that_is_taken(self, tmp_path: Path) -> None:
+    def test_sim_on_a_port_that_is_taken(self, here: Run) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            done = kis_sync("sim", "--port", str(port), cwd=tmp_path)
+            done = here("sim", "--port", str(port))
         assert done.returncode == 2
         assert (
             done.stderr.count(f"port {port} of 127.0.0.1 cannot be opened: ")
@@ -171,29 +204,29 @@ class TestOtherCommands:
 
 
 class TestErrors:
-    def test_no_settings_says_what_is_missing_and_what_to_do(self, tmp_path: Path) -> None:
-        done = kis_sync("price", "005930", cwd=tmp_path)
+    def test_no_settings_says_what_is_missing_and_what_to_do(self, here: Run) -> None:
+        done = here("price", "005930")
         line = one_error_line(done)
         assert done.returncode == 2
         assert "KIS_APP_KEY" in line
         assert "KIS_APP_SECRET" in line
         assert "--sim" in line
 
-    def test_a_bad_code(self, tmp_path: Path) -> None:
-        done = kis_sync("price", "5930", "--sim", cwd=tmp_path)
+    def test_a_bad_code(self, here: Run) -> None:
+        done = here("price", "5930", "--sim")
         assert done.returncode == 2
         assert "'5930' is not a stock code" in one_error_line(done)
 
-    def test_an_unknown_stock(self, tmp_path: Path) -> None:
-        done = kis_sync("price", "999999", "--sim", cwd=tmp_path)
+    def test_an_unknown_stock(self, here: Run) -> None:
+        done = here("price", "999999", "--sim")
         assert done.returncode == 1
         assert "no such stock" in one_error_line(done)
 
-    def test_a_closed_port(self, tmp_path: Path) -> None:
+    def test_a_closed_port(self, here: Run, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        done = kis_sync(
-            "price", "005930", cwd=tmp_path, KIS_APP_KEY="k" * 36, KIS_APP_SECRET="s" * 180,
+        done = here(
+            "price", "005930", KIS_APP_KEY="k" * 36, KIS_APP_SECRET="s" * 180,
             KIS_BASE_URL=f"http://127.0.0.1:{port}", KIS_CACHE_DIR=str(tmp_path),
         )  # fmt: skip
         assert done.returncode == 1
@@ -201,8 +234,8 @@ class TestErrors:
         assert "no connection" in line
         assert "s" * 20 not in line
 
-    def test_stocks_must_be_named_without_a_simulator(self, tmp_path: Path) -> None:
-        done = kis_sync("scan", cwd=tmp_path, KIS_APP_KEY="k" * 36, KIS_APP_SECRET="s" * 180)
+    def test_stocks_must_be_named_without_a_simulator(self, here: Run) -> None:
+        done = here("scan", KIS_APP_KEY="k" * 36, KIS_APP_SECRET="s" * 180)
         assert done.returncode == 2
         assert "which stocks?" in done.stderr
 

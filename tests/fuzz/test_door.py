@@ -144,7 +144,7 @@ class TestShort:
     def test_every_route_is_visited(self) -> None:
         visits = Visits()
         for chunk in range(4):
-            visit(5, chunk, 250, visits)
+            visit(5, chunk, 120, visits)
         assert told(visits) == ""
         routes = set(Visitor(5, 0).sim.app.routes)
         assert len(routes & visits.names.keys()) > len(routes) * 0.9

@@ -22,8 +22,6 @@ from tests.orders.desk_parts import (
     resting,
 )
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 
 class TestPending:
     def test_what_can_still_fill_newest_first_whoever_sent_it(self, either: World) -> None:

@@ -15,8 +15,6 @@ from kis_sync.market.ticks import floor_to_tick
 from kis_sync.orders.entry import Action, State
 from tests.orders.desk_parts import CODE, OTHER, World, entries_of, journal_of, low
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 
 def limits(**changes: Any) -> OrderLimits:
     return OrderLimits(**{"check_funds": False, "fat_finger_percent": None, **changes})

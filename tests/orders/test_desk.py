@@ -41,8 +41,6 @@ from tests.orders.desk_parts import (
 from tests.servers import Action, Request, close, reset, stall, then
 from tests.test_caller import REFUSED, UNCERTAIN
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 ONCE = RetryPolicy(attempts=1)
 
 

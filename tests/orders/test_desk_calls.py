@@ -31,8 +31,6 @@ from tests.orders.desk_parts import (
 from tests.servers import Request, close
 from tests.test_every_endpoint import filled
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 ORDER_NAMES = [name for name, each in endpoints().items() if each.effect is Effect.ORDER]
 LIVE: dict[str, Any] = {"mode": "live", "allow_live_orders": True}
 

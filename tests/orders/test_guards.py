@@ -33,6 +33,7 @@ from kis_sync.market.ticks import Listing, is_on_tick, next_tick
 from kis_sync.order_limits import OrderLimits
 from kis_sync.orders.guards import Facts, PriceFacts, refusals, worth
 from kis_sync.orders.request import OrderRequest
+from tests.thoroughness import examples
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=KST)
 NOTHING = OrderLimits(fat_finger_percent=None, check_price=False, check_funds=False, check_hours=False)
@@ -337,7 +338,7 @@ class TestAll:
             assert all_but == 5 - (2 if "check_price" in names else 1)
         assert refusals(wrong, known, NOTHING) == []
 
-    @settings(max_examples=200)
+    @settings(max_examples=examples(70))
     @given(st.data())
     def test_no_order_makes_a_guard_fail_or_repeat_itself(self, data: st.DataObject) -> None:
         won = st.integers(1, 10**9 - 1)

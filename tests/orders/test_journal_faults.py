@@ -426,6 +426,7 @@ class TestWhatWasTried:
         holder.close()
 
 
+@pytest.mark.usefixtures("synced")
 def test_every_commit_is_synced(journal: Journal) -> None:
     with journal._file.reading("") as connection:
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL

@@ -25,6 +25,7 @@ from kis_sync.orders.entry import Entry, State
 from kis_sync.orders.journal import Journal
 from kis_sync.orders.likeness import SKEW
 from tests.orders.journal_parts import NOW, TODAY, journal_in, wish
+from tests.thoroughness import examples
 
 MOST = 60
 FREED = (State.REFUSED, State.NOT_EXECUTED)
@@ -238,5 +239,5 @@ class JournalMachine(RuleBasedStateMachine):
 
 TestJournal = JournalMachine.TestCase
 TestJournal.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(12), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -242,7 +242,7 @@ stop = threading.Event()
 def work():
     while not stop.is_set():
         accepted(journal, "5")
-        time.sleep(0.002)  # a lock that is let go and taken at once starves who wants to fork
+        time.sleep(0.005)  # a lock that is let go and taken at once starves who wants to fork
 threads = [threading.Thread(target=work) for _ in range(2)]
 for each in threads: each.start()
 codes = []

@@ -32,8 +32,6 @@ from tests.orders.desk_parts import (
 from tests.orders.journal_parts import go, line_of
 from tests.servers import pause, stall, then
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 needs_kill = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 BUY = "broker.buy('005930', 1, Market(), 'mine')"
 
@@ -79,16 +77,16 @@ class TestThreads:
 
 
 class TestProcesses:
-    def test_of_eight_that_send_one_wish_one_sends_it(self, tmp_path: Path, kis: ListingKIS) -> None:
+    def test_of_four_that_send_one_wish_one_sends_it(self, tmp_path: Path, kis: ListingKIS) -> None:
         settings = kis.settings(data_dir=tmp_path)
         kis.next("order-cash", then(pause(0.2), kis.script_of_order))
         script = f"say('ready')\nwait()\nsay({BUY}.number)"
         with ExitStack() as stack:
-            started = [stack.enter_context(other_process(settings, script)) for _ in range(8)]
+            started = [stack.enter_context(other_process(settings, script)) for _ in range(4)]
             assert {line_of(each) for each in started} == {"ready"}
             for each in started:
                 go(each)
-            assert [line_of(each) for each in started] == ["0000038601"] * 8
+            assert [line_of(each) for each in started] == ["0000038601"] * 4
         assert kis.count("order-cash") == 1
         assert states_in(tmp_path) == ["accepted"]
 

@@ -28,6 +28,7 @@ from tests.orders.recovery_cases import (
     uncertain,
 )
 from tests.orders.recovery_world import NO_LOOK_ALIKES, TWINS, UNLIKE, World, worlds
+from tests.thoroughness import examples
 
 FOUND, NOT_EXECUTED, UNCERTAIN = Outcome.FOUND, Outcome.NOT_EXECUTED, Outcome.UNCERTAIN
 OURS = row(5, branch="91252")
@@ -295,7 +296,7 @@ def owners_named(seen: Evidence) -> Evidence:
     return replace(seen, owners={n: [name(each) for each in some] for n, some in seen.owners.items()})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(70), deadline=None)
 @given(days(TWINS))
 def test_none_that_ran_is_believed_not_to_have_run_by_its_number(day: tuple[World, Evidence]) -> None:
     world, seen = day
@@ -308,7 +309,7 @@ def test_none_that_ran_is_believed_not_to_have_run_by_its_number(day: tuple[Worl
         assert sum(outcome is NOT_EXECUTED for _, outcome in equal) <= len(equal) - ran
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(70), deadline=None)
 @given(days())
 def test_none_is_believed_to_have_run_by_its_number(day: tuple[World, Evidence]) -> None:
     world, seen = day

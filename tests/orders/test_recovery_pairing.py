@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 
 from kis_sync.orders.pairing import components, crowded, pair
 from tests.orders.all_pairings import largest
+from tests.thoroughness import examples
 
 claims_of_a_few = st.dictionaries(
     st.integers(0, 5), st.lists(st.integers(100, 106), unique=True, max_size=5), max_size=6
 )
-few = settings(max_examples=100, deadline=None)
+few = settings(max_examples=examples(40), deadline=None)
 
 
 @few

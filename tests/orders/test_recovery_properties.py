@@ -14,6 +14,7 @@ from kis_sync.orders.recovery import Outcome, Verdict, settle
 from tests.orders.all_pairings import largest
 from tests.orders.recovery_cases import LATER, SETTLING, at, evidence, new_wish, numbers
 from tests.orders.recovery_world import BASE, TWINS, UNLIKE, World, said, worlds
+from tests.thoroughness import examples
 
 FOUND, NOT_EXECUTED, MISSING = Outcome.FOUND, Outcome.NOT_EXECUTED, Outcome.MISSING
 LOOK_ALIKES = TWINS
@@ -21,8 +22,8 @@ ALIKE = (*UNLIKE[-3:], TWINS[0])
 ANYTHING = worlds(
     UNLIKE, LOOK_ALIKES, senders=("uncertain", "uncertain", "answered", "being sent", "nobody asks")
 )
-few = settings(max_examples=50, deadline=None)
-many = settings(max_examples=200, deadline=None)
+few = settings(max_examples=examples(20), deadline=None)
+many = settings(max_examples=examples(70), deadline=None)
 
 
 def some_of(rows: list[ListedOrder]) -> st.SearchStrategy[list[ListedOrder]]:

@@ -15,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -26,9 +25,7 @@ from kis_sync.orders.order import Order
 from tests.orders.desk_parts import World, entries_of, journal_of, world
 from tests.orders.exchange_audit import check_agreement, check_ownership, check_progress
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
-EXAMPLES = int(os.environ.get("ORDER_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("ORDER_EXAMPLES", "7"))
 STEPS = int(os.environ.get("ORDER_STEPS", "20"))
 NEW, CHANGE, LIST = (
     "domestic_stock.order_cash",

@@ -35,8 +35,6 @@ from tests.orders.desk_parts import (
     world,
 )
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 
 class TestIds:
     def test_a_repeat_gives_the_first_order_as_it_stands(self, live: World) -> None:

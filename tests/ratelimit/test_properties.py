@@ -15,6 +15,7 @@ from kis_sync.clock import ManualClock
 from kis_sync.errors import RateLimitError
 from kis_sync.ratelimit import Slot, TokenBucket
 from tests.ratelimit.clocks import end_all, take_all
+from tests.thoroughness import examples
 
 RATES = st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 18.0])
 DELAYS = st.one_of(
@@ -100,7 +101,7 @@ class Play:
 
 
 @given(RATES, st.sampled_from([None, 1, 2, 18]), STEPS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_window_holds_more_calls_than_slots_at_the_worst_counting(
     rate: float, burst: int | None, steps: list[tuple[str, float]]
 ) -> None:
@@ -114,7 +115,7 @@ def test_no_window_holds_more_calls_than_slots_at_the_worst_counting(
 
 
 @given(RATES, STEPS, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_no_server_refuses_wherever_its_windows_begin(
     rate: float, steps: list[tuple[str, float]], chance: random.Random
 ) -> None:
@@ -134,7 +135,7 @@ def test_no_server_refuses_wherever_its_windows_begin(
 
 
 @given(RATES, st.sampled_from([None, 1, 2, 18]), STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_no_slot_is_ever_lost(rate: float, burst: int | None, steps: list[tuple[str, float]]) -> None:
     play = Play(rate, burst)
     for kind, seconds in steps:
@@ -149,7 +150,7 @@ def test_no_slot_is_ever_lost(rate: float, burst: int | None, steps: list[tuple[
 
 
 @given(st.integers(1, 18), st.lists(st.tuples(st.booleans(), st.floats(0, 0.4)), max_size=150))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_slot_is_refused_only_while_that_many_calls_need_it(
     slots: int, steps: list[tuple[bool, float]]
 ) -> None:
@@ -165,7 +166,7 @@ def test_a_slot_is_refused_only_while_that_many_calls_need_it(
 
 
 @given(st.integers(0, 2**32), st.sampled_from([1.0, 3.0, 6.0]), st.sampled_from([None, 1, 6]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_threads_keep_the_limit_under_any_steps_of_time(seed: int, rate: float, burst: int | None) -> None:
     chance = random.Random(seed)
     clock = ManualClock()

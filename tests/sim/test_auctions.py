@@ -18,6 +18,7 @@ from kis_sync.sim.trading.brokerage import Brokerage
 from kis_sync.sim.trading.ledger import Holding, Side
 from kis_sync.sim.trading.resting import RestingOrder, Ticket
 from tests.sim.desk import SAMSUNG, Desk
+from tests.thoroughness import examples
 
 MARKET = Market(1)
 BUY, SELL = Side.BUY, Side.SELL
@@ -170,7 +171,7 @@ def test_ours_beyond_that_meet_each_other() -> None:
     assert (buy.filled, buy.lapsed, sell.filled) == (size + 40, 60, size + 40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(Side), st.integers(-2, 2) | st.none(), st.integers(1, CLOSED[1])),

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kis_sync.sim.prices.book import Level
 from kis_sync.sim.trading.crossing import Crossing, Match, Standing, call_price, deal, reaches
 from kis_sync.sim.trading.ledger import Side
+from tests.thoroughness import examples
 
 BUY, SELL = Side.BUY, Side.SELL
 prices = st.integers(95, 105)
@@ -195,7 +196,7 @@ class CrossingMachine(RuleBasedStateMachine):
         assert not buys or not sells or buys[0].price < sells[0].price
 
 
-CrossingMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+CrossingMachine.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=30, deadline=None)
 TestCrossing = CrossingMachine.TestCase
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,27 @@ def test_every_documented_path_is_answered() -> None:
     assert paths <= known | oauth
 
 
+Check = Callable[[Any, dict[str, Visitor], Endpoint, str], None]
+
+
+def every_api(check: Check) -> Callable[[Any, dict[str, Visitor], str], None]:
+    """Make a test of a check that takes an API: one for all of them, which tells those that fail."""
+
+    def test(self: Any, visitors: dict[str, Visitor], mode: str) -> None:
+        faults = []
+        for endpoint in BY_EXAMPLE:
+            try:
+                check(self, visitors, endpoint, mode)
+            except (AssertionError, LookupError, ValueError) as fault:
+                faults.append(f"{endpoint.name}: {fault!r}")
+        assert not faults, "\n".join(faults)
+
+    return test
+
+
 @pytest.mark.parametrize("mode", ["live", "paper"])
-@pytest.mark.parametrize("endpoint", BY_EXAMPLE, ids=lambda each: each.name)
 class TestEveryApi:
+    @every_api
     def test_is_answered_with_every_documented_field(
         self, visitors: dict[str, Visitor], endpoint: Endpoint, mode: str
     ) -> None:
@@ -137,12 +155,14 @@ class TestEveryApi:
                 assert not isinstance(found, list) or 1 <= len(found) <= 3
             assert all(isinstance(value, str) for _, value in walk(content))
 
+    @every_api
     def test_marks_an_order(self, visitors: dict[str, Visitor], endpoint: Endpoint, mode: str) -> None:
         visitor = visitors[mode]
         for tr_id in tr_ids(endpoint, mode):
             content = send(visitor, endpoint, tr_id, fields_of(endpoint, visitor)).json()
             assert content["msg1"].startswith(NO_ORDER) == (endpoint.effect is Effect.ORDER)
 
+    @every_api
     def test_ends_a_list(self, visitors: dict[str, Visitor], endpoint: Endpoint, mode: str) -> None:
         visitor = visitors[mode]
         for tr_id in tr_ids(endpoint, mode):
@@ -157,6 +177,7 @@ class TestEveryApi:
             else:
                 assert response.headers["tr_cont"] in ("", "D")
 
+    @every_api
     def test_is_refused_with_a_bad_request(
         self, visitors: dict[str, Visitor], endpoint: Endpoint, mode: str
     ) -> None:
@@ -177,6 +198,7 @@ class TestEveryApi:
                 more = fields | {parameter.name: "9" * (parameter.length + 1)}
                 assert code(send(visitor, endpoint, tr_id, more)) in ("OPSQ2002", "IGW00007")
 
+    @every_api
     def test_is_refused_where_its_world_lacks_it(
         self, visitors: dict[str, Visitor], endpoint: Endpoint, mode: str
     ) -> None:

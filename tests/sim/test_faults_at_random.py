@@ -15,6 +15,7 @@ from kis_sync.errors import InvalidRequestError
 from kis_sync.sim import Fault, Simulator
 from kis_sync.sim.faults import Faults
 from tests.sim.visitor import Visitor
+from tests.thoroughness import examples
 
 ORDER = "domestic_stock.order_cash"
 PATH = "/uapi/domestic-stock/v1/trading/order-cash"
@@ -42,7 +43,7 @@ shares_of_all = st.builds(
 
 
 @given(shares_of_all, st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_at_most_one_fault_ends_a_call_and_a_seed_says_which(shares: dict[str, float], seed: int) -> None:
     first = draws(planned(shares, seed), 50)
     assert first == draws(planned(dict(reversed(shares.items())), seed), 50)

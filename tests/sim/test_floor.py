@@ -22,6 +22,7 @@ from kis_sync.sim.prices.market import Market
 from kis_sync.sim.trading.brokerage import Brokerage
 from kis_sync.sim.trading.ledger import Account, Fill, Side
 from kis_sync.sim.trading.resting import PRICED_KINDS, RestingOrder, Ticket
+from tests.thoroughness import examples
 
 MARKET = Market(7)
 THIN = next(
@@ -267,5 +268,5 @@ def closing(day: date) -> datetime:
     return regular_session(day).close
 
 
-FloorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+FloorMachine.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)
 TestFloor = FloorMachine.TestCase

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from kis_sync.clock import KST, ManualClock
 from kis_sync.sim import Market, Simulator
 from tests.sim.stranger import Row, Stranger
+from tests.thoroughness import examples
 
 CASH = 50_000_000
 CODES = ["005930", "069500", "035720"]
@@ -353,7 +354,7 @@ class AccountMachine(RuleBasedStateMachine):
 
 
 AccountMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=examples(14),
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shorten a failure would take minutes

@@ -17,6 +17,7 @@ from kis_sync.sim.prices.market import Market
 from kis_sync.sim.trading.brokerage import Brokerage
 from kis_sync.sim.trading.ledger import Account, Fees, Fill, Side, settlement_day
 from kis_sync.sim.trading.resting import RestingOrder, Ticket
+from tests.thoroughness import examples
 
 MARKET = Market(7)
 CODES = ["005930", "000660", "069500"]
@@ -151,7 +152,7 @@ class TradingMachine(RuleBasedStateMachine):
                         assert is_good
 
 
-TradingMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TradingMachine.TestCase.settings = settings(max_examples=examples(30), stateful_step_count=40, deadline=None)
 TestTrading = TradingMachine.TestCase
 
 

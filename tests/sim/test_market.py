@@ -20,6 +20,7 @@ from kis_sync.market.hours import is_trading_day
 from kis_sync.market.price_limits import price_limits
 from kis_sync.market.ticks import is_on_tick, tick_size
 from kis_sync.sim.prices.market import Market, Phase
+from tests.thoroughness import examples
 
 MARKET = Market()
 CODES = MARKET.codes()
@@ -32,14 +33,14 @@ day_times = st.one_of(
     st.times(), st.times(time(8, 50), time(9, 10)), st.times(time(9), time(15, 35)), st.just(time(15, 30))
 )
 instants = st.builds(lambda day, clock: datetime.combine(day, clock, KST), days, day_times)
-examples = settings(deadline=None, max_examples=60)
+few = settings(deadline=None, max_examples=examples(25))
 
 
 def at(clock: str, day: date = TUESDAY) -> datetime:
     return datetime.combine(day, time.fromisoformat(clock), KST)
 
 
-@examples
+@few
 @given(codes, instants)
 def test_quote_is_in_its_day(code: str, when: datetime) -> None:
     quote, info = MARKET.quote(code, when), MARKET.listing(code)
@@ -60,7 +61,7 @@ def test_quote_is_in_its_day(code: str, when: datetime) -> None:
         assert (quote.price, quote.open, quote.high, quote.low, quote.value) == (quote.base, 0, 0, 0, 0)
 
 
-@examples
+@few
 @given(codes, instants)
 def test_minute_bars_add_up_to_the_quote(code: str, when: datetime) -> None:
     quote, bars = MARKET.quote(code, when), MARKET.minute_bars(code, when)
@@ -80,7 +81,7 @@ def test_minute_bars_add_up_to_the_quote(code: str, when: datetime) -> None:
     assert bars[-1].start <= when
 
 
-@examples
+@few
 @given(codes, instants)
 def test_trades_make_the_minute_bars(code: str, when: datetime) -> None:
     quote, bars = MARKET.quote(code, when), MARKET.minute_bars(code, when)
@@ -98,7 +99,7 @@ def test_trades_make_the_minute_bars(code: str, when: datetime) -> None:
         assert within[0].total_volume == bar.total_volume
 
 
-@examples
+@few
 @given(codes, instants, st.timedeltas(timedelta(0), timedelta(hours=2)))
 def test_a_day_only_grows(code: str, when: datetime, later: timedelta) -> None:
     before, after = MARKET.quote(code, when), MARKET.quote(code, when + later)
@@ -112,7 +113,7 @@ def test_a_day_only_grows(code: str, when: datetime, later: timedelta) -> None:
     assert old[:-1] == new[: max(0, len(old) - 1)]  # finished minutes never change
 
 
-@examples
+@few
 @given(codes, instants)
 def test_a_second_market_says_the_same(code: str, when: datetime) -> None:
     assert _everything(Market(), code, when) == _everything(MARKET, code, when)

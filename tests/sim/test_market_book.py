@@ -14,12 +14,12 @@ from kis_sync.market.ticks import floor_to_tick, is_on_tick, next_tick
 from kis_sync.sim.prices.book import LEVELS, Centre, draw_sides
 from kis_sync.sim.prices.market import Market, Phase
 
-from .test_market import CODES, HALTED, MARKET, at, codes, examples, instants
+from .test_market import CODES, HALTED, MARKET, at, codes, few, instants
 
 SAMSUNG = next(info for code in CODES if (info := MARKET.listing(code)))
 
 
-@examples
+@few
 @given(codes, instants)
 def test_book_stands_around_the_last_price(code: str, when: datetime) -> None:
     book, quote, info = MARKET.book(code, when), MARKET.quote(code, when), MARKET.listing(code)
@@ -67,7 +67,7 @@ def _steps(price: int, limits: PriceLimits, step: int) -> int:
     return count
 
 
-@examples
+@few
 @given(codes, st.times(time(8, 30), time(15, 29)), st.integers(0, 60_000))
 def test_book_is_constant_between_its_changes(code: str, clock: time, later: int) -> None:
     when = datetime.combine(date(2026, 11, 24), clock, KST)
@@ -117,7 +117,7 @@ def test_auctions_expect_what_they_then_trade() -> None:
         assert 0 < before_close.expected_volume <= closed[0].volume
 
 
-@examples
+@few
 @given(codes, instants)
 def test_expectations_are_for_auctions_only(code: str, when: datetime) -> None:
     book, quote, info = MARKET.book(code, when), MARKET.quote(code, when), MARKET.listing(code)

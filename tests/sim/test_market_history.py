@@ -17,13 +17,13 @@ from kis_sync.sim.prices.history import DailyBar, History, aggregate
 from kis_sync.sim.prices.listings import ListingInfo, load_listings
 from kis_sync.sim.prices.market import Market
 
-from .test_market import CODES, HALTED, MARKET, TUESDAY, at, codes, days, examples, instants
+from .test_market import CODES, HALTED, MARKET, TUESDAY, at, codes, days, few, instants
 
 NEW = next(code for code in CODES if (info := MARKET.listing(code)) and info.newly_listed)
 EVENING = at("20:00:00")
 
 
-@examples
+@few
 @given(st.sampled_from(load_listings()), st.integers(1, 5), st.integers(2005, 2035), st.integers(1, 11))
 def test_days_follow_each_other_within_their_limits(
     info: ListingInfo, seed: int, year: int, month: int
@@ -55,7 +55,7 @@ def test_months_join_even_when_days_run_to_their_limits() -> None:
         assert limit_days > 5
 
 
-@examples
+@few
 @given(codes, days)
 def test_a_past_day_is_the_sum_of_its_minutes(code: str, day: date) -> None:
     when = datetime.combine(day + timedelta(days=10), EVENING.time(), EVENING.tzinfo)
@@ -73,7 +73,7 @@ def test_a_past_day_is_the_sum_of_its_minutes(code: str, day: date) -> None:
     )
 
 
-@examples
+@few
 @given(codes, instants)
 def test_the_running_bar_is_the_quote(code: str, when: datetime) -> None:
     quote = MARKET.quote(code, when)
@@ -92,7 +92,7 @@ def test_the_running_bar_is_the_quote(code: str, when: datetime) -> None:
         assert quote.previous == (bars[-1] if bars else None)
 
 
-@examples
+@few
 @given(codes, days, st.integers(0, 150))
 def test_the_last_bars_are_the_end_of_a_range(code: str, end: date, count: int) -> None:
     when = at("13:00:00", date(2027, 3, 3))

@@ -13,6 +13,7 @@ from kis_sync.catalog import Mode, response_fields
 from kis_sync.sim.routes import executions
 from kis_sync.sim.routes.executions import Executions
 from tests.sim.desk import SAMSUNG, Desk
+from tests.thoroughness import examples
 
 
 def test_every_field_of_the_lists() -> None:
@@ -217,7 +218,7 @@ class Moving(Desk):
 
 
 @given(st.sampled_from(sorted(LISTS)), st.lists(steps, max_size=8), st.lists(steps, min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_no_row_is_lost_or_repeated_while_orders_come_and_go(
     name: str, before: list[list[str]], between: list[list[str]]
 ) -> None:

@@ -19,6 +19,7 @@ from kis_sync.sim.prices.market import Market
 from kis_sync.sim.prices.overseas import OverseasMarket
 from kis_sync.sim.prices.overseas_listings import DAY_MARKETS, EXCHANGES, load_overseas
 from tests.sim.visitor import Visitor
+from tests.thoroughness import examples
 
 NIGHT = datetime(2026, 11, 25, 1, 0, 20, tzinfo=KST)  # 11:00 in New York
 MORNING = datetime(2026, 11, 24, 10, 30, 20, tzinfo=KST)
@@ -69,7 +70,7 @@ def test_a_few_dozen_listings_on_every_exchange() -> None:
     st.datetimes(datetime(2026, 1, 5), datetime(2026, 12, 30)),
     st.integers(1, 4000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_a_day_only_grows(which: tuple[str, str], moment: datetime, seconds: int) -> None:
     listing, first = LISTINGS[which], moment.replace(tzinfo=timezone.utc)
     earlier, later = MARKET.quote(listing, first), MARKET.quote(listing, first + timedelta(seconds=seconds))
@@ -88,7 +89,7 @@ def test_a_day_only_grows(which: tuple[str, str], moment: datetime, seconds: int
 
 
 @given(st.sampled_from(sorted(LISTINGS)), st.datetimes(datetime(2026, 1, 5), datetime(2026, 12, 30)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_minutes_make_up_the_day(which: tuple[str, str], moment: datetime) -> None:
     listing, now = LISTINGS[which], moment.replace(tzinfo=timezone.utc)
     bar = MARKET.quote(listing, now).bar

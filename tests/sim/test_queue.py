@@ -22,6 +22,7 @@ from kis_sync.sim.trading.ledger import Holding, Side
 from kis_sync.sim.trading.pit import Pit
 from kis_sync.sim.trading.resting import RestingOrder, Ticket
 from tests.sim.desk import MORNING, SAMSUNG
+from tests.thoroughness import examples
 
 MARKET = Market(1)
 CLOSE = regular_session(MORNING.date()).close
@@ -70,7 +71,7 @@ class Hall:
 # -- behind the market ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     side=st.sampled_from(Side),
     level=st.integers(0, 12),

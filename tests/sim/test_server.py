@@ -21,6 +21,7 @@ from kis_sync.sim.door.chunks import BadChunkError, TooLongError, read_chunks
 from kis_sync.sim.door.server import BODY_LIMIT, Server
 from kis_sync.sim.door.wire import Request, Response
 from tests.sim.visitor import Visitor
+from tests.thoroughness import examples
 
 
 @pytest.fixture(scope="module")
@@ -168,14 +169,14 @@ def test_half_a_surrogate_pair_is_no_json_text(sim: Simulator) -> None:
     assert visitor.ask("hashkey", a="\U0001f600").json()["BODY"] == {"a": "\U0001f600"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.binary(max_size=300))
 def test_garbage_never_kills_the_server(sim: Simulator, garbage: bytes) -> None:
     answered = send(sim, garbage)
     assert answered == b"" or answered.startswith(b"HTTP/1.1 ")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_damaged_requests_never_kill_the_server(sim: Simulator, data: st.DataObject) -> None:
     whole = (
@@ -259,7 +260,7 @@ def test_chunks_that_end_early_close_the_connection(sim: Simulator) -> None:
         assert send(sim, CHUNKED + b"\r\n" + whole[:length]) == b""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.binary(max_size=200), st.lists(st.integers(1, 60), max_size=5))
 def test_chunks_are_put_together_again(body: bytes, sizes: list[int]) -> None:
     source = io.BytesIO(in_chunks(body, *sizes) + b"GET")
@@ -267,7 +268,7 @@ def test_chunks_are_put_together_again(body: bytes, sizes: list[int]) -> None:
     assert source.read() == b"GET"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.binary(max_size=60)
     | st.lists(st.sampled_from(["2\r\n", "{}", "\r\n", "0", ";", "a"])).map("".join).map(str.encode)

@@ -22,7 +22,11 @@ from kis_sync import (
     ServerError,
     Settings,
 )
+<<<<<<< HEAD
 from kis_sync.connections import Connections
+=======
+from kis_sync.clock import SkippingClock
+>>>>>>> 454ab5c4e2331cd35e4d8c60085a1ed8f72633b8
 from kis_sync.errors import Reach
 from tests.fake_kis import SECRET, FakeKIS, in_threads
 from tests.servers import ForwardProxy, RawServer, answer, close, first_byte, reset, then
@@ -79,7 +83,7 @@ class TestReads:
             assert (kis.connections, kis.count("inquire-price")) == (2, 3)
 
     def test_are_tried_again_when_the_connection_dies_before_they_are_read(self) -> None:
-        with FakeKIS() as kis, kis.broker() as broker:
+        with FakeKIS() as kis, kis.broker(clock=SkippingClock()) as broker:
             kis.at_accept.append(then(first_byte, reset))
             assert broker.get_price("005930").price == 70_000
             assert kis.connections == 2
@@ -169,7 +173,10 @@ class TestUnreachable:
     def test_a_closed_port(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        with FakeKIS() as kis, kis.broker(base_url=f"http://127.0.0.1:{port}") as broker:
+        with (
+            FakeKIS() as kis,
+            kis.broker(base_url=f"http://127.0.0.1:{port}", clock=SkippingClock()) as broker,
+        ):
             with pytest.raises(NetworkError) as caught:
                 broker.get_price("005930")
         assert (

@@ -13,6 +13,7 @@ from kis_sync import KISBroker, Settings
 from kis_sync.catalog import Call, endpoint, endpoints
 from kis_sync.transport import json_body
 from tests.fake_kis import ACCOUNT, SECRET, FakeKIS, access_token
+from tests.thoroughness import examples
 
 JSON = "application/json; charset=utf-8"
 AUTOMATIC = {"host", "accept-encoding", "user-agent", "content-length"}
@@ -130,7 +131,7 @@ def test_korean_and_padded_values_arrive_as_they_are() -> None:
 _anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_anything, min_size=1, max_size=4))
 def test_any_text_arrives_as_it_is_in_queries_and_bodies(texts: list[str]) -> None:
     with FakeKIS() as kis, kis.broker() as broker:

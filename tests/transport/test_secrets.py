@@ -146,7 +146,7 @@ def test_a_call_that_fails_is_not_shown_with_them(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with FakeKIS() as kis:
-        quick = {"read_timeout": 0.3, "order_timeout": 0.3} if SILENT[kind] is stall else {}
+        quick = {"read_timeout": 0.1, "order_timeout": 0.1} if SILENT[kind] is stall else {}
         told, secrets = fail(operation, lambda _: SILENT[kind], kis, **quick)
     assert told_secrets(told, *secrets) == []
     assert told_secrets(logged(caplog), *secrets) == []
