@@ -22,11 +22,8 @@ from kis_sync import (
     ServerError,
     Settings,
 )
-<<<<<<< HEAD
-from kis_sync.connections import Connections
-=======
 from kis_sync.clock import SkippingClock
->>>>>>> 454ab5c4e2331cd35e4d8c60085a1ed8f72633b8
+from kis_sync.connections import Connections
 from kis_sync.errors import Reach
 from tests.fake_kis import SECRET, FakeKIS, in_threads
 from tests.servers import ForwardProxy, RawServer, answer, close, first_byte, reset, then
