@@ -25,7 +25,8 @@ row that is like its owner's order and of his time, and one that was known befor
 before; whatever else has that number is judged like any other.
 
 What no list can tell: somebody else's look-alike within the same minute, while ours did not run, is taken
-for ours.
+for ours. And where an account sees two branches, an order of ours whose number was known before, from the
+other branch and the same seconds, is left to one of ours that is not unlike it.
 
 This room changes when another conclusion can be drawn from what KIS lists.
 """

@@ -273,8 +273,8 @@ class TokenBucket:
             return self._budget.run(act, *args, **named)
         except BudgetBusyError:
             _log.warning(
-                "another process keeps the file of the machine's call limit locked: it was not told of the "
-                "end of a call, which counts until its lease ends"
+                "another process keeps the file of the machine's call limit locked: a change could not be "
+                "written there (a call that ended counts until its lease does)"
             )
             return None
 

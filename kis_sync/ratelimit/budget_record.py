@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from kis_sync.ratelimit.lowering import LoweringState
@@ -39,31 +40,30 @@ class DamagedRecordError(ValueError):
     """The bytes are no record."""
 
 
+@lru_cache(maxsize=256)
+def _layout(cooling: int, flying: int, rates: int, places: int) -> struct.Struct:
+    """How so many of each are written one after the other; ids before their values, but for places."""
+    return struct.Struct(f"{_FIXED.format}{cooling}d{flying}Q{flying + 2 * rates}d" + places * "Qdd")
+
+
 def packed(record: Record) -> bytes:
     """The record as bytes, fewer than a page has."""
     at, state, rates, places = record
-    cooling, flying, lowering = state.cooling, state.in_flight, state.lowering
-    body = _FIXED.pack(
+    cooling, flying = state.cooling, state.in_flight
+    counts = (len(cooling), len(flying), len(rates), len(places))
+    body = _layout(*counts).pack(
         at,
         state.granted,
         state.rate,
         min(state.next_at, at + _LONGEST_PAUSE),
-        lowering.usable,
-        lowering.last,
-        lowering.same_until,
-        lowering.clean_since,
-        len(cooling),
-        len(flying),
-        len(rates),
-        len(places),
-    ) + struct.pack(
-        f"<{len(cooling)}d{len(flying)}Q{len(flying) + 2 * len(rates)}d" + len(places) * "Qdd",
+        *state.lowering,
+        *counts,
         *cooling,
         *flying,
         *flying.values(),
         *rates,
         *rates.values(),
-        *(value for who, place in places.items() for value in (who, *place)),
+        *(() if not places else [value for who, place in places.items() for value in (who, *place)]),
     )
     return _HEAD.pack(_MAGIC, zlib.crc32(body)) + body
 

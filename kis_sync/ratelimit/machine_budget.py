@@ -143,7 +143,7 @@ class MachineBudget:
         if now < self._alone_until:
             return False
         try:
-            is_same = self._page.lock()
+            is_same = self._page.lock(by_name=now >= self._rates_hold_until)
         except OSError as error:
             self._count_alone(now, error)
             return False
@@ -217,6 +217,6 @@ class MachineBudget:
         self._table.granted += random.getrandbits(_UNIQUE)
 
     def _tell(self) -> None:
-        """Log what there is to tell, with nothing locked: a handler is other people's code."""
+        """Log what there is to tell, with the file unlocked: a handler is other people's code."""
         while self._to_tell:
             _log.warning(self._to_tell.pop(0))

@@ -38,8 +38,10 @@ class SharedPage:
         """Whether this process uses the file."""
         return self._handle is not None
 
-    def lock(self) -> bool:
+    def lock(self, *, by_name: bool) -> bool:
         """Have the page for oneself until ``unlock``; whether it is the one that was locked last.
+
+        That the file was removed is always seen; that another has its name, only ``by_name``, which costs.
 
         ``BudgetBusyError`` after two seconds, ``OSError`` for a file that cannot be used; then it is closed.
         """
@@ -50,7 +52,7 @@ class SharedPage:
                 handle = self._opened() if self._handle is None else self._handle
                 self._wait_for_lock(handle)
                 found = os.fstat(handle)
-                if self._is_in_place(found):
+                if found.st_nlink and (not by_name or self._has_the_name(found)):
                     break
                 is_same = False  # it was moved away, and those who come now make another: go where they are
                 self.close()
@@ -102,7 +104,7 @@ class SharedPage:
     def __del__(self) -> None:
         self.close()
 
-    def _is_in_place(self, found: os.stat_result) -> bool:
+    def _has_the_name(self, found: os.stat_result) -> bool:
         """Whether the file that was found open is still the one of that name."""
         try:
             return os.path.samestat(found, self._path.stat())

@@ -97,13 +97,13 @@ def is_free(file: Path) -> bool:
 def test_a_page_is_left_unlocked_and_unmapped(file: Path) -> None:
     page = shared_page.SharedPage(file)
     assert not page.is_open
-    assert page.lock() is False
+    assert page.lock(by_name=True) is False
     assert not is_free(file)
     page.write(b"one")
     page.unlock()
     page.unlock()
     assert is_free(file)
-    assert page.lock() is True
+    assert page.lock(by_name=True) is True
     assert page.begins_with(b"one")
     assert not page.begins_with(b"two")
     assert page.read() == b"one".ljust(shared_page.SIZE, b"\0")
