@@ -34,6 +34,7 @@ from kis_sync.transport import Transport, json_body
 _log = logging.getLogger("kis_sync")
 _CONTENT_TYPE = "application/json; charset=utf-8"
 _OAUTH = "/oauth2/"
+_PAGES = ("", "N")  # the first, the next
 PERSONAL = frozenset({"CANO", "ACNT_PRDT_CD", "CTAC_TLNO", "CTAL_TLNO"})
 """Fields of orders that are told and kept nowhere: the account, and telephone numbers."""
 _SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and its answer took a while to come
@@ -108,6 +109,10 @@ class Caller:
 
     def check(self, call: Call, *, strict: bool = False) -> tuple[Call, str]:
         """The call as it would be sent, and its TR id; raises every fault at once, and nothing is sent."""
+        if call.tr_cont not in _PAGES:
+            raise InvalidRequestError(
+                "tr_cont must be blank for the first page, N for a next one", endpoint=call.endpoint.name
+            )
         is_known = call.endpoint.variant_fault(call.variant) is None  # else checked() tells it with all else
         tr_id = call.endpoint.tr_id(self.mode, call.variant) if is_known else ""
         fields = {**self._own_fields(call.endpoint), **call.params}

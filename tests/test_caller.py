@@ -13,6 +13,7 @@ from urllib3.exceptions import NewConnectionError
 from kis_sync import (
     AuthenticationError,
     ConfigurationError,
+    InvalidRequestError,
     KISBroker,
     KISError,
     NetworkError,
@@ -292,6 +293,12 @@ class TestWhatComesBefore:
                 broker.send_order("005930", "BUY", 1, 70_000)
             assert {request.name for request in kis.requests} <= {"tokenP", "inquire-price"}
             assert kis.accepted == []
+
+    def test_a_word_for_pages_that_there_is_not(self) -> None:
+        with FakeKIS() as kis, kis.broker() as broker:
+            with pytest.raises(InvalidRequestError, match="N for a next one"):
+                broker.ask(Call(endpoint("inquire_price"), {}, tr_cont="N\r\n"))
+            assert kis.requests == []
 
     def test_what_paper_lacks_is_not_asked(self) -> None:
         params = {"CANO": "1", "ACNT_PRDT_CD": "1", "PDNO": "005930"}

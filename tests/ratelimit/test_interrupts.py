@@ -6,6 +6,7 @@ This room changes when the way out of the queue changes.
 from __future__ import annotations
 
 import ctypes
+import gc
 import linecache
 import os
 import random
@@ -64,6 +65,7 @@ class Interrupter:
     def run(self, target: Callable[[], None]) -> None:
         """Run the target; also when it was struck."""
         before = sys.gettrace()
+        gc.disable()  # what others left behind is not to be finalised, and struck, in here
         sys.settrace(self)
         try:
             target()
@@ -71,6 +73,7 @@ class Interrupter:
             pass
         finally:
             sys.settrace(before)
+            gc.enable()
 
 
 def every_line(files: set[str | None], play: Callable[[Interrupter], None]) -> int:
