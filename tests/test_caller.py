@@ -297,7 +297,7 @@ class TestWhatComesBefore:
     def test_a_word_for_pages_that_there_is_not(self) -> None:
         with FakeKIS() as kis, kis.broker() as broker:
             with pytest.raises(InvalidRequestError, match="N for a next one"):
-                broker.ask(Call(endpoint("inquire_price"), {}, tr_cont="N\r\n"))
+                broker.ask(Call(endpoint("domestic_stock.inquire_price"), {}, tr_cont="N\r\n"))
             assert kis.requests == []
 
     def test_what_paper_lacks_is_not_asked(self) -> None:
