@@ -100,8 +100,10 @@ class Settings:
         if faults:
             raise ConfigurationError("; ".join(faults))
         object.__setattr__(self, "mode", _mode(self.mode))
-        if self.data_dir is not None:
-            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser())
+        for name in ("cache_dir", "data_dir"):
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, Path(path).expanduser())
 
     @classmethod
     def from_env(
@@ -237,8 +239,8 @@ def _other_faults(settings: Settings) -> list[str]:
         path = getattr(settings, name)
         if path is not None and not (isinstance(path, (str, os.PathLike)) and "\0" not in str(path)):
             faults.append(f"{name} ({variable}) must be a path")
-        elif path is not None and name == "data_dir" and not _is_one_place(path):
-            # From another working directory it would be another journal, in which every id is new.
+        elif path is not None and name != "ca_bundle" and not _is_one_place(path):
+            # From another working directory it would be another journal and another limit.
             faults.append(f"{name} ({variable}) must be an absolute path, or one that begins with ~")
         elif path is not None and name == "ca_bundle" and not os.path.exists(path):  # noqa: PTH110  (never raises)
             faults.append(f"ca_bundle (KIS_CA_BUNDLE) names a file that is not there: {os.fspath(path)!r}")

@@ -136,6 +136,8 @@ class TestForms:
         assert faults_of(data_dir=5) == ["data_dir (KIS_DATA_DIR) must be a path"]
         assert "proxies must be a mapping" in faults_of(proxies="http://proxy:3128")[0]
         assert "must be a path" in faults_of(cache_dir="a\0b")[0]
+        assert "must be an absolute path" in faults_of(cache_dir="cache")[0]
+        assert make(cache_dir="~/cache").cache_dir == Path.home() / "cache"
         assert "must be a path" in faults_of(ca_bundle=5)[0]
         assert "names a file that is not there" in faults_of(ca_bundle=tmp_path / "none.pem")[0]
         assert "names a file that is not there" in faults_of(ca_bundle="x" * 5_000)[0]

@@ -57,7 +57,7 @@ class Slot:
     ``number`` says the how-manyth grant of its bucket it was (0 before it is entered).
     """
 
-    __slots__ = ("_bucket", "_held", "_lease", "_owner", "_taken", "_timeout", "number")
+    __slots__ = ("_bucket", "_held", "_lease", "_life", "_owner", "_taken", "_timeout", "number")
 
     def __init__(
         self, bucket: TokenBucket, timeout: float | None, lease: float, owner: threading.Event | None
@@ -67,6 +67,7 @@ class Slot:
         self._lease = lease
         self._owner = owner
         self._held = 0.0
+        self._life = 0
         self._taken = False
         self.number = 0
 
@@ -146,6 +147,7 @@ class TokenBucket:
         self._lock = threading.RLock()
         self._queue: deque[_Waiter] = deque()
         self._head_wakes_at = inf
+        self._life = 0  # another in a forked child
         _buckets.add(self)
 
     def slot(
@@ -255,17 +257,22 @@ class TokenBucket:
     def _give_back(self, slot: Slot) -> None:
         """Undo a grant under which nothing was sent, and let the others see it."""
         with self._lock:
+            if self._is_ours(slot):
+                self._change(SlotTable.give_back, slot.number)
             slot._taken = False
-            self._change(SlotTable.give_back, slot.number)
             self._wake_head()
 
     def _complete(self, slot: Slot) -> None:
         with self._lock:
-            if slot._taken:
+            if self._is_ours(slot):
                 free_at = self._change(SlotTable.complete, slot.number, self._now(), slot._held)
                 slot._taken = False
                 if self._queue and free_at is not None and free_at < self._head_wakes_at:
                     self._wake_head()
+
+    def _is_ours(self, slot: Slot) -> bool:
+        """Whether the slot is taken by a call of this process, not of the one that it was forked from."""
+        return slot._taken and slot._life == self._life
 
     def _change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
         """Run an action that no caller can do anything about when the budget is busy; then it is not run."""
@@ -328,6 +335,7 @@ class TokenBucket:
             # All that undoing needs is noted before anything is done.
             slot.number = table.granted + 1
             slot._held = 0.0
+            slot._life = self._life
             slot._taken = True
             table.take(now, slot._lease)
         return _GRANTED
@@ -363,6 +371,7 @@ class TokenBucket:
         """After a fork: the parent's threads do not exist here, and one of them may hold the lock."""
         self._lock = threading.RLock()
         self._queue = deque()
+        self._life += 1
         self._budget.begin_in_child(self._now())
 
 

@@ -192,7 +192,7 @@ class MachineBudget:
             if lowest < self.rate:
                 self._to_tell.append(
                     f"another process asked for at most {lowest:g} calls a second of this app key, this one "
-                    f"for {self.rate:g}: the lower rate holds until a minute after its last call"
+                    f"for {self.rate:g}: the lower rate holds until a minute after its last use"
                 )
 
     def _write_down(self) -> None:

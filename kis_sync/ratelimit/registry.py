@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import socket
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -49,7 +50,9 @@ def shared_bucket(
     """
     digest, time = _digest(app_key, _host(server), name), _time_of(clock)
     key = (digest, time)
-    file = None if folder is None or time != _MACHINES_OWN else folder / f"{_PREFIX}-{digest[:32]}"
+    # By the machine's name, too: a folder may be seen by several, and each has a clock of its own.
+    here = _digest(digest, socket.gethostname())[:32]
+    file = None if folder is None or time != _MACHINES_OWN else folder / f"{_PREFIX}-{here}"
     with _lock:
         bucket = _buckets.get(key) or _held.get(key)
         if bucket is None:

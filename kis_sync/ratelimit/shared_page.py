@@ -19,7 +19,7 @@ SIZE = 4096
 _TRIES = (0.0001,) * 20 + (0.001,) * 2000
 """Seconds between two tries for the lock: it is held for some 10 microseconds, and more than two seconds
 only by a process that was stopped in the midst of them."""
-_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class SharedPage:

@@ -48,7 +48,8 @@ class WaitingLine:
                 return ready_at
             looks_at = min(due) + LATENESS
         else:
-            looks_at = ready_at + len(earlier) * spacing
+            # Not once for each that is earlier: some of them may never come, and nobody says so.
+            looks_at = ready_at + (spacing if earlier else 0.0)
         if len(places) < MOST_PLACES:
             places[self._me] = Place(since, looks_at)
         return looks_at

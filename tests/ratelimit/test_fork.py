@@ -15,6 +15,7 @@ import pytest
 from kis_sync.clock import ManualClock
 from kis_sync.ratelimit import TokenBucket
 from tests.ratelimit.clocks import take_all
+from tests.ratelimit.machines import Machine
 
 FORK = """
 import os, sys, threading, time
@@ -59,6 +60,17 @@ def test_a_child_waits_for_no_lock_of_its_parent_and_counts_its_grants() -> None
         [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=60
     )
     assert told.stdout == "True 0 1 False True\n0 1\nchild 0\n", told.stderr
+
+
+def test_a_child_does_not_end_a_call_of_its_parent(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "limit")
+    parent, child = machine.used(1), machine.bucket(1)
+    with child.slot() as slot:  # taken before the fork that made the child
+        child._begin_in_child()
+        slot.__exit__(None, None, None)
+        machine.clock.advance(10)
+        assert parent.stats.in_flight == 1
+        assert not parent.acquire(timeout=0)
 
 
 def test_calls_in_flight_at_a_fork_cool_in_the_child() -> None:

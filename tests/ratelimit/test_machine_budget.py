@@ -37,7 +37,8 @@ class MachinePlay(Play):
         if kind == "new":  # another process comes; what this one has in flight stays so
             self.buckets[place] = self.new()
         elif kind == "fork":
-            self.buckets[place]._begin_in_child()
+            if all(slot._bucket is not self.buckets[place] for slot, _, _ in self.open):
+                self.buckets[place]._begin_in_child()  # else its calls would be a parent's, who is not here
         else:
             self.bucket = self.buckets[place]
             self.step(kind, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 import threading
 import time
 import weakref
@@ -152,3 +153,16 @@ def test_where_it_counts_is_what_the_first_asked_for_and_that_is_said(
     assert [str(tmp_path / "a") in text for text in told] == [True, True, False]
     assert "by this process alone" in told[2]
     assert all("asked for first" in text for text in told)
+
+
+def test_another_machine_that_sees_the_folder_has_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def file_on(name: str) -> Path | None:
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "gethostname", lambda: name)
+            patch.setattr(registry, "_buckets", registry._buckets.__class__())
+            patch.setattr(registry, "_held", weakref.WeakValueDictionary())
+            return shared_bucket("key", SERVER, 18, folder=tmp_path).file
+
+    assert file_on("here") == file_on("here") != file_on("there")
