@@ -19,10 +19,7 @@ from kis_sync.orders.likeness import agrees, row_of
 from kis_sync.orders.order import Order
 from kis_sync.orders.recovery import state_of
 
-_FEW_CODES = 5  # up to so many stocks are asked for one by one, more with one reading of the whole day
-_LOOK_AGAIN = 1.0  # seconds between two looks at an order
 _OPEN = (State.ACCEPTED, State.PARTLY_FILLED)
-_UNSETTLED = (State.INTENDED, State.SENT, State.UNCERTAIN)
 
 
 class Blotter:
