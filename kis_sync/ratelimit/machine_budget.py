@@ -3,8 +3,9 @@
 Times in the file are those of the machine's monotonic clock, which all processes share and no change of the
 date moves; a record from before the last start of the machine is told by a time yet to come. The file is
 read and written as a whole under the lock, with a sum over it: a process that is killed leaves one record or
-the other, or a damaged one that is known as such, and never a lock. What it had in flight stays counted until its lease ends. A file that cannot be
-used costs the sharing, never a call: this process then counts for itself for a minute, and says so.
+the other, or a damaged one that is known as such, and never a lock. What it had in flight stays counted until
+its lease ends. A file that cannot be used costs the sharing, never a call: this process then counts for
+itself for a minute, and says so.
 
 This room changes when processes are to share in another way.
 """
