@@ -12,38 +12,43 @@ import contextlib
 import os
 import sys
 
-_LOCKED_BYTE = 1 << 30  # Windows locks bytes, and lets nobody read them: one behind every content
+if sys.platform == "win32":
+    import msvcrt
 
+    _LOCKED_BYTE = 1 << 30  # what is locked cannot be read by others: one byte behind every content
 
-def try_lock(handle: int) -> bool:
-    """Take the lock without waiting; whether it could be taken. ``OSError`` where there are no locks.
+    def try_lock(handle: int) -> bool:
+        """Take the lock without waiting; whether it could be taken. ``OSError`` where there are no locks.
 
-    Two handles of one process exclude each other as those of two processes do.
-    """
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        Two handles of one process exclude each other as those of two processes do.
+        """
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
+        except PermissionError:
+            return False
+        return True
 
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def unlock(handle: int) -> None:
-    """Let others have the lock; closing the handle does so too."""
-    if sys.platform == "win32":
-        import msvcrt
-
+    def unlock(handle: int) -> None:
+        """Let others have the lock; closing the handle does so too."""
         os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
         with contextlib.suppress(PermissionError):  # it was not locked: as on POSIX, no fault
             msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_UN)
+else:
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+
+    def try_lock(handle: int) -> bool:
+        """Take the lock without waiting; whether it could be taken. ``OSError`` where there are no locks.
+
+        Two handles of one process exclude each other as those of two processes do.
+        """
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def unlock(handle: int) -> None:
+        """Let others have the lock; closing the handle does so too."""
+        flock(handle, LOCK_UN)

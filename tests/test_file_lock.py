@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from kis_sync import file_lock
 from kis_sync.file_lock import try_lock, unlock
+from tests.platforms import module_on
 
 
 @pytest.fixture
@@ -93,8 +93,10 @@ class Windows:
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     faked = Windows()
-    monkeypatch.setattr(file_lock, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.setitem(sys.modules, "msvcrt", faked)
+    as_on_windows = module_on("win32", file_lock)
+    monkeypatch.setattr(sys.modules[__name__], "try_lock", as_on_windows.try_lock)
+    monkeypatch.setattr(sys.modules[__name__], "unlock", as_on_windows.unlock)
     return faked
 
 
@@ -115,3 +117,15 @@ def test_on_windows_unlocking_what_is_not_locked_is_no_fault(windows: Windows, h
     assert try_lock(handles[0])
     unlock(handles[1])
     assert windows.locked == {1 << 30: handles[0]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it says that another has it")
+def test_a_lock_that_is_not_permitted_is_no_lock_of_another(
+    handles: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(*_: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(file_lock, "flock", forbid)
+    with pytest.raises(PermissionError):
+        try_lock(handles[0])

@@ -30,7 +30,7 @@ from weakref import WeakSet
 
 from kis_sync.clock import Clock, default_clock
 from kis_sync.errors import BrokerClosedError, RateLimitError
-from kis_sync.ratelimit.budget import Action, Asked, Budget, BudgetBusyError, OwnBudget, Told
+from kis_sync.ratelimit.budget import Budget, BudgetBusyError, OwnBudget
 from kis_sync.ratelimit.slots import SlotTable
 
 _LEASE = 60.0  # seconds; longer than any call's own time-outs
@@ -179,7 +179,7 @@ class TokenBucket:
     def pause(self, seconds: float) -> None:
         """Grant nobody a slot for ``seconds`` from now; a longer pause already set stays as it is."""
         with self._lock:
-            self._change(SlotTable.pause, self._now() + seconds)
+            self._budget.change(SlotTable.pause, self._now() + seconds)
 
     def refused(self) -> None:
         """Say that the server refused a call because of its own limit.
@@ -189,7 +189,7 @@ class TokenBucket:
         logged when that begins. Refusals during the pause belong to the one that began it.
         """
         with self._lock:
-            lowered = self._change(_refuse, self._now())
+            lowered = self._budget.change(_refuse, self._now())
         if lowered:  # outside the lock: a logging handler is other people's code
             _log.warning(
                 "the server keeps refusing calls within the limit of %g a second: using %d of %d slots, "
@@ -258,14 +258,14 @@ class TokenBucket:
         """Undo a grant under which nothing was sent, and let the others see it."""
         with self._lock:
             if self._is_ours(slot):
-                self._change(SlotTable.give_back, slot.number)
+                self._budget.change(SlotTable.give_back, slot.number)
             slot._taken = False
             self._wake_head()
 
     def _complete(self, slot: Slot) -> None:
         with self._lock:
             if self._is_ours(slot):
-                free_at = self._change(SlotTable.complete, slot.number, self._now(), slot._held)
+                free_at = self._budget.change(SlotTable.complete, slot.number, self._now(), slot._held)
                 slot._taken = False
                 if self._queue and free_at is not None and free_at < self._head_wakes_at:
                     self._wake_head()
@@ -273,17 +273,6 @@ class TokenBucket:
     def _is_ours(self, slot: Slot) -> bool:
         """Whether the slot is taken by a call of this process, not of the one that it was forked from."""
         return slot._taken and slot._life == self._life
-
-    def _change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
-        """Run an action that no caller can do anything about when the budget is busy; then it is not run."""
-        try:
-            return self._budget.run(act, *args, **named)
-        except BudgetBusyError:
-            _log.warning(
-                "another process keeps the file of the machine's call limit locked: a change could not be "
-                "written there (a call that ended counts until its lease does)"
-            )
-            return None
 
     def _await_turn(self, slot: Slot | None, timeout: float | None, owner: threading.Event | None) -> None:
         """Wait, holding the lock, until a slot is granted; without ``slot`` it is one that nobody ends."""
@@ -297,8 +286,11 @@ class TokenBucket:
                 self._wait_in_queue(waiter, slot, timeout)
             finally:
                 self._leave(waiter)
-        finally:
+        except BaseException:
             self._leave(waiter)
+            if not self._queue:
+                self._budget.leave_line()
+            raise
 
     def _wait_in_queue(self, waiter: _Waiter, slot: Slot | None, timeout: float | None) -> None:
         began = self._now()

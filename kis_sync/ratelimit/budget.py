@@ -33,6 +33,10 @@ class Budget(Protocol):
         """What the action says, run on the table as it is now; ``BudgetBusyError`` when it cannot be."""
         ...
 
+    def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
+        """Run an action that must be run, be it later; ``None``: as soon as the budget is to be had."""
+        ...
+
     def look(self, act: Action[[], Told]) -> Told:
         """What an action that changes nothing says of the table, as it was last seen where it must be."""
         ...
@@ -42,6 +46,10 @@ class Budget(Protocol):
 
         Only within an action.
         """
+        ...
+
+    def leave_line(self) -> None:
+        """Say that nobody in this process waits any more."""
         ...
 
     def lower(self, rate: float) -> None:
@@ -65,11 +73,14 @@ class OwnBudget:
         """Run the action."""
         return act(self._table, *args, **named)
 
-    look = run
+    look = change = run
 
     def turn(self, table: SlotTable, now: float, since: float) -> float:
         """When there is a slot: who waits is in the bucket's own queue, and woken by whoever changes that."""
         return table.ready_at(now)
+
+    def leave_line(self) -> None:
+        """Nothing: the bucket's own queue has noticed."""
 
     def lower(self, rate: float) -> None:
         """Lower the rate."""

@@ -7,10 +7,11 @@ known. This room changes when something else must be written down.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
+from zlib import crc32
 
 from kis_sync.ratelimit.lowering import LoweringState
 from kis_sync.ratelimit.slots import SlotState
@@ -19,10 +20,11 @@ from kis_sync.ratelimit.waiting_line import Place
 MOST_SLOTS = 64
 """Slots of a budget that is written down; a higher rate has a shorter window."""
 MOST_RATES = 8
+_MOST_IN_FLIGHT = 2 * MOST_SLOTS  # more than slots only when files were moved; those with the longest leases
 _LONGEST_PAUSE = 3600.0  # seconds; a file outlives whoever wrote it, and must not stop a machine for ever
 _MAGIC = b"KISSYNC1"
 _HEAD = struct.Struct("<8sI")
-_FIXED = struct.Struct("<dQddHdddHHHH")
+_FIXED = struct.Struct("<dQdddddd4H")
 
 
 class Record(NamedTuple):
@@ -46,26 +48,27 @@ def _layout(cooling: int, flying: int, rates: int, places: int) -> struct.Struct
     return struct.Struct(f"{_FIXED.format}{cooling}d{flying}Q{flying + 2 * rates}d" + places * "Qdd")
 
 
-def packed(record: Record) -> bytes:
-    """The record as bytes, fewer than a page has."""
-    at, state, rates, places = record
-    cooling, flying = state.cooling, state.in_flight
-    counts = (len(cooling), len(flying), len(rates), len(places))
+def packed(at: float, state: SlotState, rates: Mapping[float, float], places: Mapping[int, Place]) -> bytes:
+    """The record of these as bytes, fewer than a page has."""
+    rate, granted, next_at, cooling, flying, lowering = state
+    if len(flying) > _MOST_IN_FLIGHT:
+        flying = dict(sorted(flying.items(), key=itemgetter(1))[-_MOST_IN_FLIGHT:])
+    counts = len(cooling), len(flying), len(rates), len(places)
     body = _layout(*counts).pack(
         at,
-        state.granted,
-        state.rate,
-        min(state.next_at, at + _LONGEST_PAUSE),
-        *state.lowering,
+        granted,
+        rate,
+        min(next_at, at + _LONGEST_PAUSE),
+        *lowering,
         *counts,
         *cooling,
         *flying,
         *flying.values(),
         *rates,
         *rates.values(),
-        *(() if not places else [value for who, place in places.items() for value in (who, *place)]),
+        *(value for who, place in places.items() for value in (who, *place)) if places else (),
     )
-    return _HEAD.pack(_MAGIC, zlib.crc32(body)) + body
+    return _HEAD.pack(_MAGIC, crc32(body)) + body
 
 
 def unpacked(content: bytes) -> Record:
@@ -73,14 +76,14 @@ def unpacked(content: bytes) -> Record:
     try:
         magic, checksum = _HEAD.unpack_from(content)
         fixed = _FIXED.unpack_from(content, _HEAD.size)
-        at, granted, rate, next_at, usable, last, same_until, clean_since = fixed[:8]
+        at, granted, rate, next_at, left, last, same_until, clean_since = fixed[:8]
         cooling, flying, rates, waiting = fixed[8:]
         lists = struct.Struct(f"<{cooling}d{flying}Q{flying + 2 * rates}d" + waiting * "Qdd")
         start = _HEAD.size + _FIXED.size
         values = lists.unpack_from(content, start)
     except struct.error:
         raise DamagedRecordError("too short") from None
-    if magic != _MAGIC or zlib.crc32(content[_HEAD.size : start + lists.size]) != checksum:
+    if magic != _MAGIC or crc32(content[_HEAD.size : start + lists.size]) != checksum:
         raise DamagedRecordError("its sum is wrong")
     ends = cooling + flying
     until = ends + flying
@@ -93,7 +96,7 @@ def unpacked(content: bytes) -> Record:
             next_at,
             list(values[:cooling]),
             dict(zip(values[cooling:ends], values[ends:until], strict=True)),
-            LoweringState(usable, last, same_until, clean_since),
+            LoweringState(left, last, same_until, clean_since),
         ),
         dict(zip(values[until : until + rates], values[until + rates : line], strict=True)),
         {

@@ -12,9 +12,13 @@ MINUTE = 60.0  # refusals this close together lower the slots; this long without
 
 
 class LoweringState(NamedTuple):
-    """All that is known of refusals, to be written down."""
+    """All that is known of refusals, to be written down.
 
-    usable: int
+    ``left`` slots may be used, whatever the rate has; the last refusal was at ``last``, those before
+    ``same_until`` belong to it, and no further one has come since ``clean_since``.
+    """
+
+    left: float
     last: float
     same_until: float
     clean_since: float
@@ -29,45 +33,40 @@ class Lowering:
     first was refused are refused with it: they belong to that refusal and are not counted again.
     """
 
-    __slots__ = ("_clean_since", "_last", "_same_until", "slots", "usable")
+    __slots__ = ("slots", "state", "usable")
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.usable = slots
-        self._last = -inf
-        self._same_until = -inf
-        self._clean_since = -inf
+        self.state = LoweringState(inf, -inf, -inf, -inf)
 
     def refuse(self, now: float, paused_until: float) -> bool:
         """Count a refusal at ``now``, nothing being sent until ``paused_until``; did lowering begin?"""
-        same, self._same_until = now < self._same_until, paused_until
-        repeated, self._last = now - self._last < MINUTE, now
-        if same:
-            return False
-        self._clean_since = now
-        if not repeated:
-            return False
-        began = self.usable == self.slots > 1
-        self.usable = max(1, self.usable // 2)
+        left, last, same_until, clean_since = self.state
+        is_same, is_repeated = now < same_until, now - last < MINUTE
+        began = False
+        if not is_same:
+            clean_since = now
+            if is_repeated:
+                began = self.usable == self.slots > 1
+                left = max(1, self.usable // 2)
+        self.resume(LoweringState(left, now, paused_until, clean_since), self.slots)
         return began
 
     def restore(self, now: float) -> None:
         """Give back a slot for each clean minute that has passed."""
-        if self.usable < self.slots:
-            minutes = int((now - self._clean_since) // MINUTE)
-            self.usable = min(self.slots, self.usable + minutes)
-            self._clean_since += minutes * MINUTE
+        left, last, same_until, clean_since = self.state
+        if left < inf:
+            minutes = max(0.0, (now - clean_since) // MINUTE)
+            state = LoweringState(left + minutes, last, same_until, clean_since + minutes * MINUTE)
+            self.resume(state, self.slots)
 
     def resize(self, slots: int) -> None:
-        """Go over to another number of slots; as many as before stay usable, all if all were."""
-        self.usable = slots if self.usable == self.slots else min(self.usable, slots)
-        self.slots = slots
-
-    def state(self) -> LoweringState:
-        """What must be written down to go on from here."""
-        return LoweringState(self.usable, self._last, self._same_until, self._clean_since)
+        """Go over to another number of slots; no more than before stay usable while refusals lower them."""
+        self.resume(self.state, slots)
 
     def resume(self, state: LoweringState, slots: int) -> None:
         """Go on from where another was, with so many slots."""
+        self.state = state
         self.slots = slots
-        self.usable, self._last, self._same_until, self._clean_since = state
+        self.usable = slots if state.left >= slots else int(state.left)

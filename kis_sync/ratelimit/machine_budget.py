@@ -5,7 +5,8 @@ date moves; a record from before the last start of the machine is told by a time
 read and written as a whole under the lock, with a sum over it: a process that is killed leaves one record or
 the other, or a damaged one that is known as such, and never a lock. What it had in flight stays counted until
 its lease ends. A file that cannot be used costs the sharing, never a call: this process then counts for
-itself for a minute, and says so.
+itself for a minute, and says so. While another process that was stopped keeps it locked, nothing is granted,
+and calls that end are noted here until they can be written down.
 
 This room changes when processes are to share in another way.
 """
@@ -14,20 +15,16 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 
+from kis_sync.errors import ConfigurationError
 from kis_sync.ratelimit.budget import Action, Asked, BudgetBusyError, Told
-from kis_sync.ratelimit.budget_record import (
-    MOST_RATES,
-    MOST_SLOTS,
-    DamagedRecordError,
-    Record,
-    packed,
-    unpacked,
-)
-from kis_sync.ratelimit.shared_page import SharedPage
+from kis_sync.ratelimit.budget_record import MOST_RATES, MOST_SLOTS, DamagedRecordError, packed, unpacked
+from kis_sync.ratelimit.shared_page import PageBusyError, SharedPage
 from kis_sync.ratelimit.slots import GUARD, SlotTable
 from kis_sync.ratelimit.waiting_line import WaitingLine
 
@@ -35,34 +32,47 @@ _RATE_COUNTS = 60.0  # seconds after its last call for which a process's rate bi
 _RATE_IS_FRESH = 1.0  # seconds for which a rate need not be asked for again
 _ALONE = 60.0  # seconds for which a process counts for itself before it tries the file again
 _LATER_THAN_NOW = 1.0  # seconds; a record further ahead is from before the machine was started
+_BUSY_FOR_LONG = 2.0  # seconds for which a page may stay locked by others before that is told
 _UNIQUE = 40  # bits; after a gap grants are numbered from somewhere else, so that no number comes twice
 _log = logging.getLogger("kis_sync")
+_useless_folders: set[Path] = set()
+"""Told of once: the buckets of a broker have a file each, in one folder."""
 
 
 class MachineBudget:
     """The slots of every process that names the same file, counted as one.
 
     Processes that ask for different rates share the lowest that was asked for within the last minute. At
-    most 64 slots are kept: a rate of more than 64 a second has 64, and a window of less than a second.
+    most 64 slots are kept: a rate of more than 64 a second has 64, a window of less than a second, and
+    no burst.
     """
 
     def __init__(self, path: Path, rate: float, burst: int | None, now: Callable[[], float]) -> None:
+        if rate > MOST_SLOTS and burst is not None and burst > 1:
+            raise ConfigurationError(
+                f"rate={rate:g} with burst={burst}: a limit that processes share can have a burst up to "
+                f"{MOST_SLOTS} calls a second only; leave out the burst, or count in this process alone"
+            )
         self.rate = rate
         self.file: Path | None = path
+        self._folder = path.parent
         self._now = now
         self._table = SlotTable(rate, burst, MOST_SLOTS)
         self._page = SharedPage(path)
         self._written = b""  # what we wrote last; while the page says so too, the table is up to date
         self._is_running = False
         self._entries = 0  # how often an action was begun
+        self._owed: deque[Callable[[SlotTable], object]] = deque()  # actions that found the page locked
+        self._busy_since: float | None = None  # it was found locked ever since; ``inf`` once that is told
         self._is_new = True  # nothing was ever counted here
         self._has_gap = False  # calls of the last moment may be missing in what is known
+        self._is_useless = False  # the file cannot be used
         self._alone_until = -inf
         self._line = WaitingLine()
         self._rates: dict[float, float] = {}  # a rate that was asked for, and until when it counts
         self._rates_hold_until = -inf
+        self._asks = True  # for its rate, which then binds the others
         self._rate_told = rate
-        self._has_told = False  # that the file cannot be used
         self._to_tell: list[str] = []
 
     def run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
@@ -78,6 +88,8 @@ class MachineBudget:
         try:
             try:
                 is_shared = self._begin()
+                if self._owed:
+                    self._run_what_is_owed()
                 told = act(self._table, *args, **named)
                 if is_shared:
                     self._write_down()
@@ -87,18 +99,30 @@ class MachineBudget:
                 self._page.unlock()
         finally:  # once more: an interrupt in the midst of this must not leave the machine locked
             self._is_running = False
-            self._page.unlock()
+            if self._page.has_lock:
+                self._page.unlock()
             if self._to_tell:
                 self._tell()
+
+    def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
+        """Run the action, or let the next one run it before itself: all times in it are told by then."""
+        try:
+            return self.run(act, *args, **named)
+        except BudgetBusyError:
+            self._owed.append(lambda table: act(table, *args, **named))
+            return None
 
     def look(self, act: Action[[], Told]) -> Told:
         """Run an action that changes nothing; on the table as last seen while the file is not in use."""
         if not self._page.is_open:
             return act(self._table)
+        self._asks = False
         try:
             return self.run(act)
         except BudgetBusyError:
             return act(self._table)
+        finally:
+            self._asks = True
 
     def turn(self, table: SlotTable, now: float, since: float) -> float:
         """When there is a slot and nobody in another process has waited longer and is due to take it.
@@ -107,6 +131,11 @@ class MachineBudget:
         """
         ready_at = min(table.ready_at(now), now + table.window + GUARD)
         return self._line.turn(now, since, ready_at, table.spacing) if self._is_running else ready_at
+
+    def leave_line(self) -> None:
+        """Give up this process's place in the line."""
+        if self._line.is_in_it:
+            self.change(lambda table: self._line.leave())
 
     def lower(self, rate: float) -> None:
         """Ask for a lower rate; the file is told with the next call."""
@@ -123,8 +152,16 @@ class MachineBudget:
         self._is_running = False
         self._is_new = True
         self._line = WaitingLine()
+        self._owed.clear()
         self._written = b""
         self._page.close()
+
+    def _run_what_is_owed(self) -> None:
+        while self._owed:
+            act = self._owed[0]
+            act(self._table)
+            with suppress(ValueError):  # somebody who came between has run it, too: a call counts twice
+                self._owed.remove(act)
 
     def _begin(self) -> bool:
         """Get ready for an action, anew if another came between, which has let go of the lock.
@@ -145,13 +182,18 @@ class MachineBudget:
             return False
         try:
             is_same = self._page.lock(by_name=now >= self._rates_hold_until)
+            written = self._written
+            if not (is_same and written and self._page.read(len(written)) == written):
+                now = self._now()  # the lock may have been waited for
+                self._bring_up_to_date(self._page.read(), now, is_same)
+        except PageBusyError:
+            self._note_busy(now)
+            raise BudgetBusyError from None
         except OSError as error:
             self._count_alone(now, error)
             return False
-        if not (is_same and self._written and self._page.begins_with(self._written)):
-            now = self._now()  # the lock may have been waited for
-            self._bring_up_to_date(self._page.read(), now, is_same)
-        if now >= self._rates_hold_until:
+        self._busy_since = None
+        if self._asks and now >= self._rates_hold_until:
             self._settle_on_a_rate(now)
         return True
 
@@ -171,13 +213,13 @@ class MachineBudget:
             if at > now + _LATER_THAN_NOW:
                 self._has_gap = True  # the machine was started since
             else:
-                self._table.resume(state)
+                self._table.resume(state, keep=self._has_gap)
                 self._rates = dict(rates)
                 self._line.places = dict(places)
         if self._has_gap:
             self._table.pause(now + self._table.window + GUARD)
             self._table.granted += random.getrandbits(_UNIQUE)
-        self._has_gap = self._is_new = self._has_told = False
+        self._has_gap = self._is_new = False
 
     def _settle_on_a_rate(self, now: float) -> None:
         """Say which rate this process asks for; the lowest of those that count holds."""
@@ -199,23 +241,45 @@ class MachineBudget:
     def _write_down(self) -> None:
         """Write the table down; anew if another action came between, which has changed it."""
         entry = -1
-        while entry != self._entries:
+        while entry != self._entries and self._page.is_open:
             entry = self._entries
-            content = packed(Record(self._now(), self._table.state(), self._rates, self._line.places))
-            self._page.write(content)
+            now = self._now()
+            content = packed(now, self._table.state(), self._rates, self._line.places)
+            try:
+                self._page.write(content)
+            except OSError as error:
+                self._page.close()
+                self._count_alone(now, error)
+                return
             self._written = content
+            if self._is_useless:
+                self._is_useless = False
+                _useless_folders.discard(self._folder)
 
     def _count_alone(self, now: float, error: OSError) -> None:
-        if not self._has_told:
-            self._has_told = True
+        """Go on without the file, and tell so once for each of the file's troubles and each folder."""
+        if not self._is_useless and self._folder not in _useless_folders:
+            _useless_folders.add(self._folder)
             self._to_tell.append(
                 f"the file of the machine's call limit cannot be used ({error.strerror or error}): until it "
                 f"can, this process counts its calls for itself, unknown to others: {self.file}"
             )
+        self._is_useless = True
         self._alone_until = now + _ALONE
         self._has_gap = True
         self._written = b""
         self._table.granted += random.getrandbits(_UNIQUE)
+
+    def _note_busy(self, now: float) -> None:
+        """Tell once that the file stays locked."""
+        if self._busy_since is None:
+            self._busy_since = now
+        elif now - self._busy_since >= _BUSY_FOR_LONG:
+            self._busy_since = inf
+            self._to_tell.append(
+                "another process, which may have been stopped, keeps the file of the machine's call limit "
+                f"locked: calls wait until it lets go of it: {self.file}"
+            )
 
     def _tell(self) -> None:
         """Log what there is to tell, with the file unlocked: a handler is other people's code."""

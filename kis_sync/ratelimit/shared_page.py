@@ -1,25 +1,29 @@
-"""A page of bytes that processes share, one at a time: a small file, locked, mapped into memory.
+"""A page of bytes that processes share, one at a time: a small file, locked while it is read and written.
 
-All bytes are written when the file is made, so that a disk that fills up later does no harm; the size is
-looked at before each use, since what is mapped and no longer there would kill the process. This room changes
-when processes are to share bytes in another way.
+All its bytes are written when it is made, so that a disk that fills up later does no harm where bytes are
+written in place. It is not mapped into memory: that would save a microsecond, and where a file is cut, or
+a disk that copies on each write is full, it would end the process. This room changes when processes are to
+share bytes in another way.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
+import sys
 import time
 from pathlib import Path
 
 from kis_sync.file_lock import try_lock, unlock
-from kis_sync.ratelimit.budget import BudgetBusyError
 
 SIZE = 4096
-_TRIES = (0.0001,) * 20 + (0.001,) * 2000
-"""Seconds between two tries for the lock: it is held for some 10 microseconds, and more than two seconds
-only by a process that was stopped in the midst of them."""
+_WAITS = (0.0001,) * 20 + (0.001,) * 50
+"""Seconds between two tries for the lock: it is held for some 10 microseconds, and longer only by a process
+that was stopped in the midst of them."""
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class PageBusyError(Exception):
+    """Another process has locked the page and does not let go of it."""
 
 
 class SharedPage:
@@ -30,8 +34,7 @@ class SharedPage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
-        self._bytes: mmap.mmap | None = None
-        self._has_lock = False
+        self.has_lock = False
 
     @property
     def is_open(self) -> bool:
@@ -43,14 +46,17 @@ class SharedPage:
 
         That the file was removed is always seen; that another has its name, only ``by_name``, which costs.
 
-        ``BudgetBusyError`` after two seconds, ``OSError`` for a file that cannot be used; then it is closed.
+        ``PageBusyError`` after some 50 ms, ``OSError`` for a file that cannot be used; then it is closed.
         """
-        self.unlock()  # what somebody below us in this thread has: Windows would not lock it once more
+        if self.has_lock:
+            self.unlock()  # somebody below us in this thread has it: Windows would not lock it once more
         try:
             is_same = self._handle is not None
             while True:
                 handle = self._opened() if self._handle is None else self._handle
-                self._wait_for_lock(handle)
+                self.has_lock = True  # noted before, for whoever is interrupted after
+                if not try_lock(handle):
+                    self._wait_for_lock(handle)
                 found = os.fstat(handle)
                 if found.st_nlink and (not by_name or self._has_the_name(found)):
                     break
@@ -58,9 +64,7 @@ class SharedPage:
                 self.close()
             if found.st_size < SIZE:
                 is_same = False
-                self._fill(handle)
-            if self._bytes is None:
-                self._bytes = _mapped(handle)
+                self._fill(handle, found.st_size)
             return is_same
         except OSError:
             try:
@@ -71,33 +75,26 @@ class SharedPage:
 
     def unlock(self) -> None:
         """Let others have the page; without the lock, nothing."""
-        if self._has_lock:
+        if self.has_lock:
             if self._handle is not None:
                 unlock(self._handle)
-            self._has_lock = False
+            self.has_lock = False
 
-    def begins_with(self, content: bytes) -> bool:
-        """Whether the locked page begins with that."""
-        assert self._bytes is not None
-        return self._bytes[: len(content)] == content
-
-    def read(self) -> bytes:
-        """The locked page."""
-        assert self._bytes is not None
-        return self._bytes[:]
+    def read(self, size: int = SIZE) -> bytes:
+        """So many bytes from the beginning of the locked page."""
+        assert self._handle is not None
+        return _read_at(self._handle, size, 0)
 
     def write(self, content: bytes) -> None:
-        """Let the locked page begin with that."""
-        assert self._bytes is not None
-        self._bytes[: len(content)] = content
+        """Let the locked page begin with that; ``OSError`` when it could not be written whole."""
+        assert self._handle is not None
+        if _write_at(self._handle, content, 0) != len(content):
+            raise OSError("the disk is full")
 
     def close(self) -> None:
         """Leave the file, which also unlocks it; in a forked child the parent's lock stays."""
-        page, self._bytes = self._bytes, None
         handle, self._handle = self._handle, None
-        self._has_lock = False
-        if page is not None:
-            page.close()
+        self.has_lock = False
         if handle is not None:
             self._close_handle(handle)
 
@@ -120,24 +117,30 @@ class SharedPage:
         return self._handle
 
     def _wait_for_lock(self, handle: int) -> None:
-        for seconds in _TRIES:
-            self._has_lock = True  # noted before, for whoever is interrupted after
+        for seconds in _WAITS:
+            self.has_lock = False
+            time.sleep(seconds)  # by the machine's clock, whatever ours says: so do the others run
+            self.has_lock = True
             if try_lock(handle):
                 return
-            self._has_lock = False
-            time.sleep(seconds)  # by the machine's clock, whatever ours says: so do the others run
-        raise BudgetBusyError
+        self.has_lock = False
+        raise PageBusyError
 
-    def _fill(self, handle: int) -> None:
+    def _fill(self, handle: int, size: int) -> None:
         """Give the file its size, keeping what it has."""
-        self._bytes = None  # what is mapped is shorter
-        size = os.lseek(handle, 0, os.SEEK_END)
-        if os.write(handle, bytes(SIZE - size)) != SIZE - size:
+        if _write_at(handle, bytes(SIZE - size), size) != SIZE - size:
             raise OSError("the disk is full")
 
 
-def _mapped(handle: int) -> mmap.mmap:
-    try:
-        return mmap.mmap(handle, SIZE)
-    except ValueError as error:  # it was cut since its size was looked at
-        raise OSError(str(error)) from None
+if sys.platform == "win32":
+
+    def _read_at(handle: int, size: int, place: int) -> bytes:
+        os.lseek(handle, place, os.SEEK_SET)
+        return os.read(handle, size)
+
+    def _write_at(handle: int, content: bytes, place: int) -> int:
+        os.lseek(handle, place, os.SEEK_SET)
+        return os.write(handle, content)
+
+else:
+    _read_at, _write_at = os.pread, os.pwrite

@@ -158,11 +158,17 @@ class SlotTable:
         if len(cooling) > self.slots:  # a slot is free when fewer than that cool: the last to end decide
             cooling = sorted(cooling)[-self.slots :]
         return SlotState(
-            self.rate, self.granted, self._next_at, cooling, self._in_flight, self._lowering.state()
+            self.rate, self.granted, self._next_at, cooling, self._in_flight, self._lowering.state
         )
 
-    def resume(self, state: SlotState) -> None:
-        """Go on from where another table was; the lists of ``state`` are this table's from now on."""
+    def resume(self, state: SlotState, *, keep: bool = False) -> None:
+        """Go on from where another table was; the lists of ``state`` are this table's from now on.
+
+        ``keep`` what is taken here as well.
+        """
+        if keep:
+            cooling = sorted(self._cooling + state.cooling)
+            state = state._replace(cooling=cooling, in_flight={**self._in_flight, **state.in_flight})
         slots, self.window = _shape(state.rate, self._most)
         self.rate = state.rate
         self.granted = state.granted

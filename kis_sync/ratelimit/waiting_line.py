@@ -29,19 +29,28 @@ class WaitingLine:
         self.places: dict[int, Place] = {}
         self._me = random.SystemRandom().getrandbits(_ID)  # not the shared generator's, which may be seeded
 
+    @property
+    def is_in_it(self) -> bool:
+        """Whether this process has a place, as far as is known."""
+        return self._me in self.places
+
+    def leave(self) -> None:
+        """Give this process's place up, so that nobody waits for it."""
+        self.places = {who: place for who, place in self.places.items() if who != self._me}
+
     def turn(self, now: float, since: float, ready_at: float, spacing: float) -> float:
         """From when this process is to look again; not after ``now``: it is its turn, and it leaves the line.
 
         ``ready_at`` is when there is a slot for the first, the next ones follow at ``spacing``.
         """
-        places = self.places
-        if places:
-            self.places = places = {
-                who: place
-                for who, place in places.items()
-                if who != self._me and place.looks_at + LATENESS > now
-            }
-        earlier = [place for place in places.values() if place.since < since] if places else ()
+        if not self.places and ready_at <= now:
+            return ready_at
+        self.places = places = {
+            who: place
+            for who, place in self.places.items()
+            if who != self._me and place.looks_at + LATENESS > now
+        }
+        earlier = [place for place in places.values() if place.since < since]
         if ready_at <= now:
             due = [place.looks_at for place in earlier if place.looks_at <= now]
             if not due:

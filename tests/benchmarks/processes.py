@@ -29,7 +29,7 @@ from typing import Any
 
 from kis_sync.ratelimit.slots import GUARD
 from tests.benchmarks.cell import utilisation
-from tests.benchmarks.figures import slot_microseconds
+from tests.benchmarks.figures import shared_slot_microseconds, slot_microseconds
 from tests.benchmarks.process_worker import Task, argument
 from tests.benchmarks.report import options
 from tests.benchmarks.server import ServerProcess
@@ -210,7 +210,7 @@ def main() -> int:
     chosen = options(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         batches = 20 if chosen.short else 100
-        slot = slot_microseconds(batches, file=Path(folder) / "limit")
+        slot = shared_slot_microseconds(Path(folder) / "limit", batches)
         own_slot = slot_microseconds(batches)
     issues = issues_on_a_cold_start()
     kills = 10 if chosen.short else 100

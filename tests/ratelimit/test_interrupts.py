@@ -261,7 +261,7 @@ def test_a_file_that_fails_while_it_is_interrupted_at_any_line_stays_unlocked(
             TokenBucket(2, clock=clock, file=file),
         )
         with monkeypatch.context() as patch:
-            patch.setattr(os, "write", lambda *_: 0)
+            patch.setattr(shared_page, "_write_at", lambda *_: 0)
             # Apart: struck while it handles an error, a thread can keep that error for good.
             apart = threading.Thread(target=lambda: interrupter.run(lambda: send(bucket)))
             apart.start()
@@ -271,7 +271,7 @@ def test_a_file_that_fails_while_it_is_interrupted_at_any_line_stays_unlocked(
         kept_open.append(bucket)
 
     kept_open: list[TokenBucket] = []
-    monkeypatch.setattr(shared_page, "_TRIES", (0.0001,) * 3)
+    monkeypatch.setattr(shared_page, "_WAITS", (0.0001,) * 3)
     every_line(WITH_THE_LOCK, play)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -15,10 +15,19 @@ import pytest
 
 from kis_sync.errors import RateLimitError
 from kis_sync.file_lock import try_lock
-from kis_sync.ratelimit import shared_page
+from kis_sync.ratelimit import Slot, TokenBucket, shared_page
 from kis_sync.ratelimit.budget_record import unpacked
+from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import end_all, take_all
 from tests.ratelimit.machines import WINDOW, Machine, count
+
+
+def take_some(bucket: TokenBucket, many: int) -> list[Slot]:
+    slots = [bucket.slot(timeout=0) for _ in range(many)]
+    for slot in slots:
+        slot.__enter__()
+    return slots
+
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="an open file stays where it is on Windows")
 
@@ -151,6 +160,36 @@ class TestTheFile:
         end_all(old)
         assert second.stats.in_flight == len(new)
 
+    @posix_only
+    @pytest.mark.parametrize("is_anew", [False, True])
+    def test_what_is_in_flight_when_it_goes_away_stays_counted(self, machine: Machine, is_anew: bool) -> None:
+        first, second = machine.used(3), machine.used(3)
+        old = [*take_some(first, 1), *take_some(second, 1)]
+        machine.file.unlink()
+        new = take_some(machine.bucket(3), 1) if is_anew else []  # by one that came after
+        assert count(first) == count(second) == 0
+        machine.clock.advance(20)
+        assert count(second) == 1 - len(new)
+        assert first.stats.in_flight == second.stats.in_flight == 2 + len(new)
+        end_all(old)
+        assert first.stats.in_flight == second.stats.in_flight == len(new)
+
+    @posix_only
+    def test_a_call_that_may_still_reach_the_server_when_it_goes_away_stays_counted(
+        self, machine: Machine
+    ) -> None:
+        bucket = machine.used(2)
+        (slot,) = take_some(bucket, 1)
+        slot.hold(30)
+        slot.__exit__(None, None, None)
+        machine.file.unlink()
+        other = machine.used(1)
+        assert bucket.stats.cooling >= 1
+        machine.clock.advance(10)
+        assert count(bucket) == count(other) == 0
+        machine.clock.advance(30)
+        assert count(bucket) == 1
+
     def test_handles_are_given_back_with_the_bucket(self, machine: Machine) -> None:
         fds = Path("/proc/self/fd")
         if not fds.exists():
@@ -168,7 +207,7 @@ class TestAFileThatCannotBeUsed:
         assert count(first) == count(second) == 2
         machine.clock.advance(30)
         assert count(first) == count(second) == 2
-        assert len(told) == 2
+        assert len(told) == 1
         assert "counts its calls for itself" in told[0]
         mend()
         machine.clock.advance(30.1)
@@ -199,20 +238,44 @@ class TestAFileThatCannotBeUsed:
         warnings: Callable[[], list[str]],
         written: int | None,
     ) -> None:
-        real = os.write
-
-        def write(handle: int, content: bytes) -> int:
-            if written is None:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return real(handle, content[:written])
-
-        monkeypatch.setattr(os, "write", write)
+        monkeypatch.setattr(shared_page, "_write_at", FullDisk(written))
         self.check_alone_and_back(machine, lambda: monkeypatch.undo(), Told(warnings))
 
+    @pytest.mark.parametrize("written", [0, 17, None])
+    def test_a_disk_that_fills_up_and_copies_on_each_write(
+        self,
+        machine: Machine,
+        monkeypatch: pytest.MonkeyPatch,
+        warnings: Callable[[], list[str]],
+        written: int | None,
+    ) -> None:
+        first, second = machine.used(2), machine.used(2)
+        with monkeypatch.context() as patch:
+            patch.setattr(shared_page, "_write_at", FullDisk(written))
+            taken = take_all(first)
+            assert len(taken) == 2
+            end_all(taken)  # each is counted, though nowhere but here
+            assert count(first) == 0
+            machine.clock.advance(0.5)
+            assert count(second) == (0 if written == 17 else 2)  # it may have met half a record
+            machine.clock.advance(WINDOW)
+            assert count(first) == 2
+            machine.clock.advance(61)
+            count(first)
+            machine.clock.advance(WINDOW)
+            assert count(first) == 2
+        assert ("No space left" if written is None else "the disk is full") in warnings()[0]
+        assert sum("cannot be used" in told for told in warnings()) == 1  # though it was tried each minute
+        machine.clock.advance(60)
+        assert count(first) == count(second) == 0
+        machine.clock.advance(WINDOW)
+        assert count(first) == 2
+        assert count(second) == 0
+
     @pytest.mark.parametrize(
-        "error", [OSError(errno.ENOLCK, "No locks available"), ValueError("mmap length")]
+        "error", [OSError(errno.ENOLCK, "No locks available"), PermissionError(errno.EACCES, "Denied")]
     )
-    def test_no_locks_and_no_mapping(
+    def test_no_locks(
         self,
         machine: Machine,
         monkeypatch: pytest.MonkeyPatch,
@@ -222,11 +285,39 @@ class TestAFileThatCannotBeUsed:
         def fail(*_: object) -> None:
             raise error
 
-        if isinstance(error, OSError):
-            monkeypatch.setattr(shared_page, "try_lock", fail)
-        else:
-            monkeypatch.setattr(mmap, "mmap", fail)
+        monkeypatch.setattr(shared_page, "try_lock", fail)
         self.check_alone_and_back(machine, monkeypatch.undo, Told(warnings))
+
+    @posix_only
+    def test_a_link_in_its_place_is_not_followed(
+        self, machine: Machine, tmp_path: Path, warnings: Callable[[], list[str]]
+    ) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.write_bytes(b"precious")
+        machine.file.parent.mkdir()
+        machine.file.symlink_to(elsewhere)
+        self.check_alone_and_back(machine, machine.file.unlink, Told(warnings))
+        assert elsewhere.read_bytes() == b"precious"
+
+    def test_buckets_with_files_in_one_useless_folder_tell_it_once(
+        self, machine: Machine, warnings: Callable[[], list[str]]
+    ) -> None:
+        machine.file.parent.write_bytes(b"")
+        buckets = [
+            TokenBucket(2, burst=2, clock=machine.clock, file=machine.file.with_name(name)) for name in "abc"
+        ]
+        assert [count(bucket) for bucket in buckets] == [2, 2, 2]
+        machine.clock.advance(61)
+        assert [count(bucket) for bucket in buckets] == [2, 2, 2]
+        assert len(warnings()) == 1
+        machine.file.parent.unlink()
+        machine.clock.advance(61)
+        assert [count(bucket) for bucket in buckets] == [0, 0, 0]
+        shutil.rmtree(machine.file.parent)
+        machine.file.parent.write_bytes(b"")
+        machine.clock.advance(WINDOW)  # it is told anew: it could be used in between
+        assert [count(bucket) for bucket in buckets] == [2, 2, 2]
+        assert len(warnings()) == 2
 
     def test_a_lower_rate_holds_at_once_there(self, machine: Machine) -> None:
         machine.file.mkdir(parents=True)
@@ -249,6 +340,19 @@ class TestAFileThatCannotBeUsed:
         assert len(take_all(bucket)) == 3
 
 
+class FullDisk:
+    """Writes so many bytes and no more; with ``None`` it says so."""
+
+    def __init__(self, written: int | None) -> None:
+        self._written = written
+        self._write = shared_page._write_at
+
+    def __call__(self, handle: int, content: bytes, place: int) -> int:
+        if self._written is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._write(handle, content[: self._written], place)
+
+
 class Told(list[str]):
     """The warnings so far, as a list that is looked at late."""
 
@@ -267,7 +371,7 @@ class TestABusyFile:
     @pytest.fixture
     def held(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         """Another handle has the lock until it is closed."""
-        monkeypatch.setattr(shared_page, "_TRIES", (0.0001,) * 3)
+        monkeypatch.setattr(shared_page, "_WAITS", (0.0001,) * 3)
 
         def hold() -> int:
             handle = os.open(machine.file, os.O_RDWR)
@@ -287,21 +391,92 @@ class TestABusyFile:
         os.close(handle)
         assert count(bucket) == 2
 
-    def test_a_call_that_ends_meanwhile_counts_until_its_lease_ends(
+    def test_what_happens_meanwhile_is_written_down_with_the_next_call(
         self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
     ) -> None:
-        bucket = machine.used(1)
-        with bucket.slot(timeout=0, lease=20):
+        bucket, other = machine.used(2), machine.used(2)
+        with bucket.slot(timeout=0), bucket.slot(timeout=0):
             handle = held()
-        assert len(warnings()) == 1
-        assert bucket.stats.in_flight == 1  # as last seen
-        bucket.pause(0.1)
+        assert bucket.stats.in_flight == 2  # as last seen
+        bucket.pause(3)
+        os.close(handle)
+        assert other.stats.in_flight == 2
+        assert count(bucket) == 0
+        assert other.stats[3:5] == (0, 2)
+        machine.clock.advance(2.99)
+        assert count(bucket) == count(other) == 0
+        machine.clock.advance(0.02)
+        assert count(other) == 2
+        assert warnings() == []
+
+    def test_a_refusal_meanwhile_counts(
+        self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
+    ) -> None:
+        bucket = machine.used(4)
+        bucket.refused()
+        machine.clock.advance(WINDOW)
+        handle = held()
         bucket.refused()
         os.close(handle)
-        machine.clock.advance(19.9)
-        assert count(bucket) == 0
-        machine.clock.advance(0.2)
-        assert count(bucket) == 1
+        machine.clock.advance(WINDOW)
+        assert count(bucket) == 2
+
+    @pytest.mark.parametrize("is_useless", [False, True])
+    def test_what_was_noted_runs_though_somebody_comes_between(
+        self, machine: Machine, held: Callable[[], int], monkeypatch: pytest.MonkeyPatch, is_useless: bool
+    ) -> None:
+        bucket = machine.used(4)
+        slots = [bucket.slot(timeout=0) for _ in range(2)]
+        for slot in slots:
+            slot.__enter__()
+        real = SlotTable.complete
+        handle = held()
+
+        def complete(table: SlotTable, number: int, now: float, kept: float) -> float:
+            ended.append(number)
+            told = real(table, number, now, kept)
+            if len(ended) == 1:
+                assert bucket.acquire(timeout=0)
+            return told
+
+        ended: list[int] = []
+        monkeypatch.setattr(SlotTable, "complete", complete)
+        end_all(slots)
+        assert ended == []
+        if is_useless:  # else whoever comes between finds the action running, and leaves them to it
+            machine.file.unlink()
+            machine.file.mkdir()
+        os.close(handle)
+        assert bucket.acquire(timeout=0) is not is_useless
+        assert ended == ([5, 5, 6] if is_useless else [5, 6])  # twice is on the safe side
+        assert bucket.stats[3:5] == (0, 4)
+
+    def test_a_file_that_stays_locked_is_told_once(
+        self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
+    ) -> None:
+        bucket = machine.used(2)
+        for told in (1, 2):
+            handle = held()
+            assert not bucket.acquire(timeout=1.9)
+            assert len(warnings()) == told - 1
+            assert not bucket.acquire(timeout=20)
+            assert len(warnings()) == told
+            assert "keeps the file" in warnings()[-1]
+            assert str(machine.file) in warnings()[-1]
+            os.close(handle)
+            assert bucket.acquire(timeout=0)
+            machine.clock.advance(WINDOW)
+
+    def test_a_forked_child_owes_nothing_of_its_parent(
+        self, machine: Machine, held: Callable[[], int]
+    ) -> None:
+        bucket = machine.used(2)
+        with bucket.slot(timeout=0):
+            handle = held()
+        bucket._begin_in_child()
+        os.close(handle)
+        bucket.acquire(timeout=0)
+        assert bucket.stats.in_flight == 1  # the parent's, which ends it
 
     def test_a_slot_that_comes_free_meanwhile_is_taken_when_the_other_lets_go(
         self, machine: Machine, held: Callable[[], int], monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kis_sync.clock import ManualClock
-from kis_sync.errors import ConfigurationError
+from kis_sync.errors import BrokerClosedError, ConfigurationError
 from kis_sync.ratelimit import Slot, TokenBucket
 from kis_sync.ratelimit.budget_record import unpacked
 from kis_sync.ratelimit.slots import SlotTable
@@ -166,6 +167,7 @@ class TestSharing:
         machine.clock.advance(5)
         assert slow.acquire(timeout=0)
         assert slow.stats.rate == fast.stats.rate == 3
+        fast.acquire(timeout=0)
         assert [told[:51] for told in warnings()] == [
             "another process asked for at most 3 calls a second "
         ] * 2
@@ -184,11 +186,79 @@ class TestSharing:
         assert {bucket.stats.rate for bucket in buckets} == {1}
         assert len(unpacked(machine.file.read_bytes()).rates) == 8
 
-    def test_a_rate_of_hundreds_has_64_slots(self, machine: Machine) -> None:
-        bucket = machine.bucket(500, 500)
-        assert len(take_all(bucket)) == 64
-        assert bucket.stats.slots == 64
-        assert count(machine.bucket(500, 500)) == 0
+    def test_a_rate_of_hundreds_has_64_slots_and_no_burst(self, machine: Machine) -> None:
+        bucket = machine.bucket(500, None)
+        taken = []
+        for _ in range(100):
+            taken += take_all(bucket)
+            machine.clock.advance(0.002)
+        assert len(taken) == bucket.stats.slots == 64
+        assert count(machine.bucket(500, None)) == 0
+        with pytest.raises(ConfigurationError, match="leave out the burst"):
+            machine.bucket(500, 500)
+        machine.bucket(64, 64)
+
+    def test_a_lowering_outlives_a_process_of_a_lower_rate(self, machine: Machine) -> None:
+        bucket = machine.used(18)
+        for _ in range(3):
+            bucket.refused()
+            machine.clock.advance(1.01)
+        assert bucket.stats.usable == 4
+        assert machine.bucket(1).acquire(timeout=0)
+        assert bucket.stats.usable == 1
+        machine.clock.advance(61.1)
+        bucket.acquire(timeout=0)
+        assert (bucket.stats.rate, bucket.stats.slots, bucket.stats.usable) == (18, 18, 5)
+
+    def test_looking_binds_nobody_to_ones_rate(self, machine: Machine) -> None:
+        fast, slow = machine.bucket(18), machine.bucket(3)
+        assert slow.acquire(timeout=0)
+        for _ in range(61):
+            machine.clock.advance(1)
+            assert slow.stats.rate == 3
+            assert "3 a second" in repr(slow)
+        assert fast.acquire(timeout=0)
+        assert fast.stats.rate == 18
+
+    @pytest.mark.parametrize("how", ["time-out", "closed", "interrupted"])
+    def test_nobody_waits_for_one_that_gave_up(
+        self, machine: Machine, how: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = machine.bucket(1, 1), machine.bucket(1, 1)
+        first.acquire()
+        owner = threading.Event()
+        machine.clock.advance(0.5)
+        with monkeypatch.context() as patch:
+            if how != "time-out":
+
+                def wait(*_: object) -> None:
+                    if how == "interrupted":
+                        raise KeyboardInterrupt
+                    owner.set()
+
+                patch.setattr(machine.clock, "wait", wait)
+            with contextlib.suppress(BrokerClosedError, KeyboardInterrupt):
+                assert not first.acquire(timeout=0.1, owner=owner)
+        came = machine.clock.monotonic()
+        assert second.acquire()
+        assert machine.clock.monotonic() == pytest.approx(1.055)
+        assert came < 0.7
+
+    def test_the_places_of_others_in_ones_own_queue_stay(self, file: Path) -> None:
+        clock = ManualClock()
+        first, second = (TokenBucket(1, clock=clock, file=file) for _ in range(2))
+        first.acquire()
+        stays = threading.Thread(target=first.acquire, daemon=True)
+        stays.start()
+        clock.await_waiters(1)
+        assert not first.acquire(timeout=0)
+        assert unpacked(file.read_bytes()).places
+        assert not second.acquire(timeout=0)
+        assert len(unpacked(file.read_bytes()).places) == 1
+        for _ in range(20):
+            clock.advance(0.1)
+        stays.join(10)
+        assert not stays.is_alive()
 
     def test_a_waiter_gets_the_slot_of_a_call_that_ends_in_another(self, file: Path) -> None:
         clock = ManualClock()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from kis_sync.file_lock import try_lock
 from kis_sync.ratelimit import Slot, TokenBucket, machine_budget, shared_page
 from kis_sync.ratelimit.machine_budget import MachineBudget
 from kis_sync.ratelimit.slots import SlotTable
+from tests.platforms import module_on
 from tests.ratelimit.clocks import end_all, take_all
 from tests.ratelimit.machines import Machine
 
@@ -51,7 +52,7 @@ class TestWithinAnAction:
             (shared_page.SharedPage, "read"),
             (shared_page.SharedPage, "write"),
             (shared_page.SharedPage, "unlock"),
-            (shared_page.SharedPage, "_wait_for_lock"),
+            (shared_page, "try_lock"),
         ],
     )
     def test_nothing_is_counted_wrong(
@@ -84,6 +85,21 @@ class TestWithinAnAction:
             end_all(taken)
             machine.clock.advance(100)
 
+    def test_nor_when_what_comes_between_finds_the_disk_full(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket = machine.used(6)
+        real = shared_page._write_at
+        with monkeypatch.context() as patch:
+            patch.setattr(shared_page, "_write_at", lambda *_: 0)
+            taken = self.nest(bucket, patch, SlotTable, "ready_at")
+            with bucket.slot(timeout=0):
+                pass
+        assert shared_page._write_at is real
+        assert len(taken) == 1
+        assert bucket.stats[3:5] == (1, 1)
+        assert len(take_all(bucket)) == 4
+
 
 def is_free(file: Path) -> bool:
     """Whether another process could lock the file."""
@@ -94,7 +110,7 @@ def is_free(file: Path) -> bool:
         os.close(handle)
 
 
-def test_a_page_is_left_unlocked_and_unmapped(file: Path) -> None:
+def test_a_page_is_left_unlocked(file: Path) -> None:
     page = shared_page.SharedPage(file)
     assert not page.is_open
     assert page.lock(by_name=True) is False
@@ -104,10 +120,29 @@ def test_a_page_is_left_unlocked_and_unmapped(file: Path) -> None:
     page.unlock()
     assert is_free(file)
     assert page.lock(by_name=True) is True
-    assert page.begins_with(b"one")
-    assert not page.begins_with(b"two")
+    assert page.read(3) == b"one"
     assert page.read() == b"one".ljust(shared_page.SIZE, b"\0")
     page.close()
     assert is_free(file)
     assert not page.is_open
-    assert mmap.PAGESIZE >= shared_page.SIZE or shared_page.SIZE % mmap.PAGESIZE == 0
+
+
+@pytest.mark.parametrize("platform", [sys.platform, "win32"])
+def test_bytes_are_read_and_written_from_their_place(
+    file: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    there = module_on(platform, shared_page)
+    monkeypatch.setattr(shared_page, "_read_at", there._read_at)
+    monkeypatch.setattr(shared_page, "_write_at", there._write_at)
+    page = shared_page.SharedPage(file)
+    page.lock(by_name=True)
+    for content in (b"first", b"second", b"3rd"):
+        page.write(content)
+        assert page.read(len(content)) == content
+        assert page.read(len(content)) == content
+    assert page.read() == b"3rdond".ljust(shared_page.SIZE, b"\0")
+    page.close()
+    os.truncate(file, 4)
+    page.lock(by_name=True)
+    assert page.read() == b"3rdo".ljust(shared_page.SIZE, b"\0")
+    page.close()

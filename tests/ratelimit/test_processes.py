@@ -93,7 +93,7 @@ def test_a_slot_of_a_process_that_is_killed_comes_back_with_its_lease(tmp_path: 
 
 
 def test_a_process_that_is_killed_while_it_has_the_lock_stops_nobody(tmp_path: Path) -> None:
-    bucket = TokenBucket(1000, burst=1000, file=tmp_path / "limit")
+    bucket = TokenBucket(1000, file=tmp_path / "limit")
     assert bucket.acquire()
     kill_when_held(start(HOLD_THE_LOCK, tmp_path / "limit"))
     assert bucket.acquire(timeout=60)

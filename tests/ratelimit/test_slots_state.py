@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kis_sync.ratelimit.budget_record import MOST_SLOTS, Record, packed, unpacked
+from kis_sync.ratelimit.budget_record import MOST_SLOTS, packed, unpacked
+from kis_sync.ratelimit.lowering import LoweringState
 from kis_sync.ratelimit.slots import SlotTable
 
 RATES = st.sampled_from([0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 18.0, 64.0, 90.0, 200.0])
@@ -92,7 +93,7 @@ class Handed(Player):
         self.others = [SlotTable(other, burst, MOST_SLOTS) for other in (0.5, 1.5, 90.0)]
 
     def step(self, kind: str, seconds: float, rate: float) -> object:
-        state = unpacked(packed(Record(self.now, self.table.state(), {}, {}))).state
+        state = unpacked(packed(self.now, self.table.state(), {}, {})).state
         self.others.append(self.table)
         self.table = self.others.pop(0)
         self.table.resume(state)
@@ -124,8 +125,7 @@ def test_the_last_to_end_decide_alone(slots: int, ends: list[float], flying: int
         table.complete(0, end, 0.0)
     for number in range(min(flying, slots)):
         table._in_flight[number + 1] = inf
-    table._lowering.usable = min(usable, slots)
-    table._lowering._clean_since = 1e6
+    table._lowering.resume(LoweringState(usable, 1e6, 1e6, 1e6), slots)
     table._space()
     state = table.state()
     assert len(state.cooling) <= slots
