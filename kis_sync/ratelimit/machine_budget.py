@@ -257,8 +257,8 @@ class MachineBudget:
                 _useless_folders.discard(self._folder)
 
     def _count_alone(self, now: float, error: OSError) -> None:
-        """Go on without the file, and tell so once for each of the file's troubles and each folder."""
-        if not self._is_useless and self._folder not in _useless_folders:
+        """Go on without the file, and tell so once for a folder, until a file in it can be used again."""
+        if self._folder not in _useless_folders:
             _useless_folders.add(self._folder)
             self._to_tell.append(
                 f"the file of the machine's call limit cannot be used ({error.strerror or error}): until it "

@@ -117,6 +117,16 @@ def test_the_largest_record_fits_in_a_page() -> None:
     assert len(packed(*record)) < SIZE
 
 
+def test_of_more_calls_in_flight_than_fit_those_with_the_longest_leases_are_kept() -> None:
+    flying = {number: float(number % 200) for number in range(400)}
+    state = SlotState(1.0, 1, 1.0, [1e9] * MOST_SLOTS, flying, LoweringState(inf, 1.0, 1.0, 1.0))
+    places = {number: Place(1e9, 1e9) for number in range(MOST_PLACES)}
+    content = packed(1.0, state, {float(rate): 1e9 for rate in range(MOST_RATES)}, places)
+    assert len(content) < SIZE
+    kept = unpacked(content).state.in_flight
+    assert sorted(kept.values()) == sorted(2 * list(map(float, range(136, 200))))
+
+
 @given(
     st.floats(0.01, 1e5),
     st.lists(st.sampled_from(["take", "cool", "end", "late", "wait", "rate"]), max_size=400),

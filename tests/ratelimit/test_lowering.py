@@ -8,6 +8,7 @@ import pytest
 
 from kis_sync.clock import ManualClock
 from kis_sync.ratelimit import TokenBucket
+from kis_sync.ratelimit.lowering import Lowering
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
 
 
@@ -125,6 +126,27 @@ def test_a_refusal_starts_the_clean_minute_again(clock: ManualClock) -> None:
     bucket.refused()
     clock.advance(59)
     assert len(take_all(bucket)) == 2
+
+
+def test_a_clock_that_is_a_little_behind_takes_no_slot_away() -> None:
+    lowering = Lowering(8)
+    lowering.refuse(100.0, 101.0)
+    lowering.refuse(102.0, 103.0)
+    lowering.restore(101.5)
+    assert lowering.usable == 4
+    lowering.restore(162.0)
+    assert lowering.usable == 5
+
+
+def test_a_lower_rate_that_passes_by_gives_no_slot_back() -> None:
+    lowering = Lowering(18)
+    for refused_at in (0.0, 2.0, 4.0):
+        lowering.refuse(refused_at, refused_at + 1)
+    lowering.resize(1)
+    assert lowering.usable == 1
+    lowering.restore(64.0)
+    lowering.resize(18)
+    assert lowering.usable == 5
 
 
 def test_one_warning_each_time_lowering_begins(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
