@@ -30,7 +30,7 @@ from weakref import WeakSet
 
 from kis_sync.clock import Clock, default_clock
 from kis_sync.errors import BrokerClosedError, RateLimitError
-from kis_sync.ratelimit.budget import Budget, BudgetBusyError, OwnBudget
+from kis_sync.ratelimit.budget import Asked, Budget, BudgetBusyError, OwnBudget
 from kis_sync.ratelimit.slots import SlotTable
 
 _LEASE = 60.0  # seconds; longer than any call's own time-outs
@@ -147,6 +147,8 @@ class TokenBucket:
         self._lock = threading.RLock()
         self._queue: deque[_Waiter] = deque()
         self._head_wakes_at = inf
+        self._is_shared = file is not None
+        self._coming: set[int] = set()  # threads that have the lock or want it; of a shared budget only
         self._life = 0  # another in a forked child
         _buckets.add(self)
 
@@ -170,8 +172,11 @@ class TokenBucket:
         such assumption. ``owner`` as for ``slot``.
         """
         try:
-            with self._lock:
-                self._await_turn(None, timeout, owner)
+            if self._is_shared:
+                self._locked(self._await_turn, None, timeout, owner)
+            else:
+                with self._lock:
+                    self._await_turn(None, timeout, owner)
         except RateLimitError:
             return False
         return True
@@ -251,8 +256,11 @@ class TokenBucket:
         )
 
     def _take(self, slot: Slot) -> None:
-        with self._lock:
-            self._await_turn(slot, slot._timeout, slot._owner)
+        if self._is_shared:
+            self._locked(self._await_turn, slot, slot._timeout, slot._owner)
+        else:
+            with self._lock:
+                self._await_turn(slot, slot._timeout, slot._owner)
 
     def _give_back(self, slot: Slot) -> None:
         """Undo a grant under which nothing was sent, and let the others see it."""
@@ -263,12 +271,58 @@ class TokenBucket:
             self._wake_head()
 
     def _complete(self, slot: Slot) -> None:
-        with self._lock:
-            if self._is_ours(slot):
-                free_at = self._budget.change(SlotTable.complete, slot.number, self._now(), slot._held)
-                slot._taken = False
-                if self._queue and free_at is not None and free_at < self._head_wakes_at:
-                    self._wake_head()
+        if not self._is_shared:
+            with self._lock:
+                self._end(slot)
+        elif self._coming:
+            self._note_end(slot)
+            self._settle()
+        else:
+            self._locked(self._end, slot)
+
+    def _end(self, slot: Slot) -> None:
+        """End the call, and wake the first who waits if that is to its advantage."""
+        if not self._is_ours(slot):
+            return
+        try:
+            free_at = self._budget.run(SlotTable.complete, slot.number, self._now(), slot._held)
+        except BudgetBusyError:
+            self._note_end(slot)
+            return
+        slot._taken = False
+        if self._queue and free_at < self._head_wakes_at:
+            self._wake_head()
+
+    def _note_end(self, slot: Slot) -> None:
+        """Leave the end of the call to whoever uses the budget next."""
+        if self._is_ours(slot):
+            self._budget.owe(SlotTable.complete, slot.number, self._now(), slot._held)
+            slot._taken = False
+
+    def _locked(self, do: Callable[Asked, None], *args: Asked.args, **named: Asked.kwargs) -> None:
+        """Do something with the lock held, and then what others have left to do meanwhile.
+
+        A file is slow, and using it lets other threads run: those whose calls end then leave a note instead
+        of waiting for the lock.
+        """
+        me = threading.get_ident()
+        try:
+            self._coming.add(me)
+            with self._lock:
+                do(*args, **named)
+        finally:
+            self._coming.discard(me)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have what is owed run, unless a thread is about to come that will look at it after this one.
+
+        What is noted is noted before the look: whoever has done what it came for, or begins to wait, after
+        that finds it. While threads wait it is run at once, since one of them may wait for just that.
+        """
+        if self._budget.owes and (self._queue or not self._coming):
+            with self._lock:
+                self._budget.settle()
 
     def _is_ours(self, slot: Slot) -> bool:
         """Whether the slot is taken by a call of this process, not of the one that it was forked from."""
@@ -363,6 +417,7 @@ class TokenBucket:
         """After a fork: the parent's threads do not exist here, and one of them may hold the lock."""
         self._lock = threading.RLock()
         self._queue = deque()
+        self._coming = set()
         self._life += 1
         self._budget.begin_in_child(self._now())
 

@@ -34,7 +34,20 @@ class Budget(Protocol):
         ...
 
     def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
-        """Run an action that must be run, be it later; ``None``: as soon as the budget is to be had."""
+        """Run an action that must be run, be it later: then it is owed, and ``None`` is told."""
+        ...
+
+    @property
+    def owes(self) -> bool:
+        """Whether actions are owed."""
+        ...
+
+    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
+        """Note an action for whoever runs the next; in one step, by any thread, without the bucket's lock."""
+        ...
+
+    def settle(self) -> None:
+        """Run what is owed, if that is possible now."""
         ...
 
     def look(self, act: Action[[], Told]) -> Told:
@@ -62,7 +75,9 @@ class Budget(Protocol):
 
 
 class OwnBudget:
-    """The budget of a bucket that shares with nobody."""
+    """The budget of a bucket that shares with nobody; its actions are so short that it owes nothing."""
+
+    owes = False
 
     def __init__(self, rate: float, burst: int | None) -> None:
         self._table = SlotTable(rate, burst)
@@ -74,6 +89,13 @@ class OwnBudget:
         return act(self._table, *args, **named)
 
     look = change = run
+
+    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
+        """Never asked for."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Nothing is owed."""
 
     def turn(self, table: SlotTable, now: float, since: float) -> float:
         """When there is a slot: who waits is in the bucket's own queue, and woken by whoever changes that."""

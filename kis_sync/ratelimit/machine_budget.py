@@ -30,6 +30,7 @@ from kis_sync.ratelimit.waiting_line import WaitingLine
 
 _RATE_COUNTS = 60.0  # seconds after its last call for which a process's rate binds the others
 _RATE_IS_FRESH = 1.0  # seconds for which a rate need not be asked for again
+_NAME_IS_FRESH = 0.05  # seconds for which the open file is taken to be the one of its name
 _ALONE = 60.0  # seconds for which a process counts for itself before it tries the file again
 _LATER_THAN_NOW = 1.0  # seconds; a record further ahead is from before the machine was started
 _BUSY_FOR_LONG = 2.0  # seconds for which a page may stay locked by others before that is told
@@ -71,9 +72,15 @@ class MachineBudget:
         self._line = WaitingLine()
         self._rates: dict[float, float] = {}  # a rate that was asked for, and until when it counts
         self._rates_hold_until = -inf
+        self._name_holds_until = -inf
         self._asks = True  # for its rate, which then binds the others
         self._rate_told = rate
         self._to_tell: list[str] = []
+
+    @property
+    def owes(self) -> bool:
+        """Whether actions are owed."""
+        return bool(self._owed)
 
     def run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
         """Run the action on what the file says, and write down what it has changed.
@@ -88,8 +95,7 @@ class MachineBudget:
         try:
             try:
                 is_shared = self._begin()
-                if self._owed:
-                    self._run_what_is_owed()
+                self._run_what_is_owed()
                 told = act(self._table, *args, **named)
                 if is_shared:
                     self._write_down()
@@ -109,8 +115,18 @@ class MachineBudget:
         try:
             return self.run(act, *args, **named)
         except BudgetBusyError:
-            self._owed.append(lambda table: act(table, *args, **named))
+            self.owe(act, *args, **named)
             return None
+
+    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
+        """Let the next action run this one before itself: by then, all its times are told."""
+        self._owed.append(lambda table: act(table, *args, **named))
+
+    def settle(self) -> None:
+        """Write down what is owed, unless another process keeps the file locked: then it stays owed."""
+        with suppress(BudgetBusyError):
+            while self._owed and not self._is_running:
+                self.run(_nothing)
 
     def look(self, act: Action[[], Told]) -> Told:
         """Run an action that changes nothing; on the table as last seen while the file is not in use."""
@@ -181,9 +197,11 @@ class MachineBudget:
         if now < self._alone_until:
             return False
         try:
-            is_same = self._page.lock(by_name=now >= self._rates_hold_until)
-            written = self._written
-            if not (is_same and written and self._page.read(len(written)) == written):
+            is_looking = now >= self._name_holds_until
+            is_same = self._page.lock(by_name=is_looking)
+            if is_looking:
+                self._name_holds_until = now + _NAME_IS_FRESH
+            if not (is_same and self._written and self._page.begins_with(self._written)):
                 now = self._now()  # the lock may have been waited for
                 self._bring_up_to_date(self._page.read(), now, is_same)
         except PageBusyError:
@@ -199,11 +217,12 @@ class MachineBudget:
 
     def _bring_up_to_date(self, content: bytes, now: float, is_same: bool) -> None:
         """Go on from the page's record; without one from what this process knows, after a window."""
-        self._has_gap |= not (is_same or self._is_new)
         self._rates_hold_until = -inf
+        self._has_gap |= not (is_same or self._is_new)
         try:
             at, state, rates, places = unpacked(content)
         except DamagedRecordError as error:
+            self._has_gap |= not self._is_new
             if content.strip(b"\0"):
                 self._has_gap = True
                 self._to_tell.append(
@@ -285,3 +304,7 @@ class MachineBudget:
         """Log what there is to tell, with the file unlocked: a handler is other people's code."""
         while self._to_tell:
             _log.warning(self._to_tell.pop(0))
+
+
+def _nothing(table: SlotTable) -> None:
+    """An action for the sake of what comes with every one."""

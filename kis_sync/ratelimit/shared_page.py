@@ -44,7 +44,7 @@ class SharedPage:
     def lock(self, *, by_name: bool) -> bool:
         """Have the page for oneself until ``unlock``; whether it is the one that was locked last.
 
-        That the file was removed is always seen; that another has its name, only ``by_name``, which costs.
+        That it was moved away, removed or cut is seen only when it is looked for ``by_name``, which costs.
 
         ``PageBusyError`` after some 50 ms, ``OSError`` for a file that cannot be used; then it is closed.
         """
@@ -57,8 +57,10 @@ class SharedPage:
                 self.has_lock = True  # noted before, for whoever is interrupted after
                 if not try_lock(handle):
                     self._wait_for_lock(handle)
+                if is_same and not by_name:
+                    return True
                 found = os.fstat(handle)
-                if found.st_nlink and (not by_name or self._has_the_name(found)):
+                if self._has_the_name(found):
                     break
                 is_same = False  # it was moved away, and those who come now make another: go where they are
                 self.close()
@@ -80,10 +82,18 @@ class SharedPage:
                 unlock(self._handle)
             self.has_lock = False
 
-    def read(self, size: int = SIZE) -> bytes:
-        """So many bytes from the beginning of the locked page."""
+    def begins_with(self, content: bytes) -> bool:
+        """Whether the locked page begins with that."""
         assert self._handle is not None
-        return _read_at(self._handle, size, 0)
+        return _read_at(self._handle, len(content), 0) == content
+
+    def read(self) -> bytes:
+        """The locked page; what was cut off is zeros."""
+        assert self._handle is not None
+        content = _read_at(self._handle, SIZE, 0)
+        if len(content) < SIZE:
+            self._fill(self._handle, len(content))
+        return content.ljust(SIZE, b"\0")
 
     def write(self, content: bytes) -> None:
         """Let the locked page begin with that; ``OSError`` when it could not be written whole."""
