@@ -153,6 +153,8 @@ def _failure_code(body: Mapping[str, object]) -> str | None:
     """The failure code, "" when KIS gave none; ``None`` means success."""
     if "error_code" in body:
         return _code(body, "error_code")
+    if body.get("rt_cd") == "0":
+        return None
     return _code(body, "msg_cd") if "rt_cd" in body and _text(body, "rt_cd") != "0" else None
 
 

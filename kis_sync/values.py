@@ -124,6 +124,8 @@ class Row(Mapping[str, str]):
             value = self.raw.get(name.upper()) if name.islower() else self.raw.get(name.lower())
         if value is None:
             return ""
+        if type(value) is str:
+            return value.strip()
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise self._unreadable(name, f"is {type(value).__name__}, not text")
         return str(value).strip()

@@ -116,7 +116,7 @@ def _as_text(value: object) -> tuple[str, str | None]:
 
 def _is_sendable(text: str) -> bool:
     """Whether the text can be written as UTF-8: half of a surrogate pair cannot."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _callers_level() -> int:

@@ -37,6 +37,16 @@ def live() -> Iterator[SimulatedAccount]:
 
 
 class TestAsking:
+    @pytest.mark.parametrize("start", [None, date(2026, 11, 20)])
+    def test_today_is_the_servers_once_it_has_told_it(self, start: date | None) -> None:
+        asker = StubAsker(history(), history())
+        ours, servers = (datetime(2026, 11, day, 7, 0, tzinfo=KST) for day in (29, 27))
+        asker.now = lambda: servers if asker.calls else ours  # type: ignore[method-assign]
+        assert get_executions(asker, start) == ()
+        asked = [(call.params["INQR_STRT_DT"], call.params["INQR_END_DT"]) for call in asker.calls]
+        first = "20261129" if start is None else "20261120"
+        assert asked == [(first, "20261129"), ("20261127" if start is None else first, "20261127")]
+
     def test_the_default_is_everything_of_today(self) -> None:
         asker = StubAsker(history(), now=datetime(2026, 11, 24, 0, 1, tzinfo=KST))
         assert get_executions(asker) == ()

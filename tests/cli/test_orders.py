@@ -202,7 +202,7 @@ class TestChanging:
     def test_cancel_all_shows_how_many_and_cancels_them(self, cli: Cli, kis_sim: Simulator, low: str) -> None:
         assert cli("cancel", "--all", answer="").out == "no open orders\n"
         (other,) = json.loads(cli("price", "000660", "--json").out)
-        for code, price in ((CODE, low), (CODE, low), ("000660", str(other["lower_limit"]))):
+        for code, price in ((CODE, low), (CODE, low), ("000660", str(other["base"] - 100 * other["tick"]))):
             cli("buy", code, "1", "--price", price, "--yes")
         assert "cancel 3 open orders, worth " in cli("cancel", "--all", answer="n\n").err
         assert "cancel 2 open orders of 005930, " in cli("cancel", "--all", "--code", CODE, answer="n\n").err

@@ -98,6 +98,8 @@ def get_executions(
         days = {"INQR_STRT_DT": f"{since:%Y%m%d}", "INQR_END_DT": f"{until:%Y%m%d}"}
         call = Call(endpoint("domestic_stock.inquire_daily_ccld"), {**asked, **days}, variant)
         pages += caller.ask_pages(call)
+    if end is None and caller.now().date() != last:  # by the server's clock, which the answer told
+        return get_executions(caller, start, code=code, side=side, number=number, exchange=exchange)
     rows = (page.rows("output1") for page in pages)
     orders = listed_once(rows, read_execution, lambda row: row.text("ord_dt"))
     listed = (order for order in orders if wanted in (None, order.number))
