@@ -6,11 +6,14 @@
 
 Which slots are free when is ``slots.SlotTable``'s business (the proof is there), and whether other processes
 have a part in them that of a ``budget.Budget``; here threads wait.
-The queue is a deque of waiters, each with its own Condition on the one lock. Only the first waits with
-a time-out, whoever leaves the queue wakes the new first. The lock is re-entrant, so that a finaliser or
-a signal handler that runs inside it can still close a broker. Every way out is walked twice, so that an
-interrupt in the midst of leaving loses neither a slot nor the others' turn; one that strikes in the
-instant before ``Slot.__exit__`` has begun leaves the slot to its lease.
+The queue is a deque of waiters, each with its own Condition on the one lock. Only the first asks the budget,
+whoever leaves the queue wakes the new first. The lock is re-entrant, so that a finaliser or a signal
+handler that runs inside it can still close a broker. The way out of the queue and the end of a call are
+walked twice, so that an interrupt in the midst of them loses neither a slot nor the others' turn; one that
+strikes in the instant before ``Slot.__exit__`` has begun leaves the slot to its lease.
+
+A shared budget is in a file, which is slow, and using it lets other threads run. So a call's end is noted,
+and the note left to a thread that is about to use the file anyway, if there is one.
 
 This room changes when the way of waiting for a slot changes.
 """
@@ -21,7 +24,8 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +34,7 @@ from weakref import WeakSet
 
 from kis_sync.clock import Clock, default_clock
 from kis_sync.errors import BrokerClosedError, RateLimitError
-from kis_sync.ratelimit.budget import Asked, Budget, BudgetBusyError, OwnBudget
+from kis_sync.ratelimit.budget import Budget, BudgetBusyError, OwnBudget
 from kis_sync.ratelimit.slots import SlotTable
 
 _LEASE = 60.0  # seconds; longer than any call's own time-outs
@@ -54,10 +58,10 @@ class BucketStats(NamedTuple):
 class Slot:
     """Permission to send one call, as a context manager: entering waits for it, leaving ends the call.
 
-    ``number`` says the how-manyth grant of its bucket it was (0 before it is entered).
+    ``number`` says the how-manyth grant it was (0 before it is entered) of all that its bucket knows of.
     """
 
-    __slots__ = ("_bucket", "_held", "_lease", "_life", "_owner", "_taken", "_timeout", "number")
+    __slots__ = ("_bucket", "_call", "_held", "_lease", "_life", "_owner", "_taken", "_timeout", "number")
 
     def __init__(
         self, bucket: TokenBucket, timeout: float | None, lease: float, owner: threading.Event | None
@@ -66,6 +70,7 @@ class Slot:
         self._timeout = timeout
         self._lease = lease
         self._owner = owner
+        self._call = 0
         self._held = 0.0
         self._life = 0
         self._taken = False
@@ -89,7 +94,7 @@ class Slot:
         if self._taken:
             raise RuntimeError("this slot is taken already; ask the bucket for another")
         try:
-            self._bucket._take(self)
+            self._bucket._take(self, self._timeout, self._owner)
             return self
         except BaseException:
             self._bucket._give_back(self)
@@ -148,7 +153,9 @@ class TokenBucket:
         self._queue: deque[_Waiter] = deque()
         self._head_wakes_at = inf
         self._is_shared = file is not None
-        self._coming: set[int] = set()  # threads that have the lock or want it; of a shared budget only
+        self._coming: set[int] = set()  # threads that use the shared budget, or will before they go
+        self._busy_until = -inf  # until when not to try a shared budget that was found busy
+        self._calls = _call_ids()
         self._life = 0  # another in a forked child
         _buckets.add(self)
 
@@ -172,11 +179,7 @@ class TokenBucket:
         such assumption. ``owner`` as for ``slot``.
         """
         try:
-            if self._is_shared:
-                self._locked(self._await_turn, None, timeout, owner)
-            else:
-                with self._lock:
-                    self._await_turn(None, timeout, owner)
+            self._take(None, timeout, owner)
         except RateLimitError:
             return False
         return True
@@ -255,81 +258,73 @@ class TokenBucket:
             f"{stats.granted} granted>"
         )
 
-    def _take(self, slot: Slot) -> None:
-        if self._is_shared:
-            self._locked(self._await_turn, slot, slot._timeout, slot._owner)
-        else:
+    def _take(self, slot: Slot | None, timeout: float | None, owner: threading.Event | None) -> None:
+        """Wait until a slot is granted; without ``slot`` it is one that nobody ends."""
+        if not self._is_shared:
             with self._lock:
-                self._await_turn(slot, slot._timeout, slot._owner)
+                self._await_turn(slot, timeout, owner)
+            return
+        me = threading.get_ident()
+        try:
+            try:
+                self._coming.add(me)
+                with self._lock:
+                    self._await_turn(slot, timeout, owner)
+            finally:
+                self._coming.discard(me)
+                self._settle()
+        except BaseException:
+            self._coming.discard(me)
+            self._settle()
+            raise
 
     def _give_back(self, slot: Slot) -> None:
         """Undo a grant under which nothing was sent, and let the others see it."""
         with self._lock:
             if self._is_ours(slot):
-                self._budget.change(SlotTable.give_back, slot.number)
+                self._budget.change(SlotTable.give_back, slot._call)
             slot._taken = False
             self._wake_head()
 
     def _complete(self, slot: Slot) -> None:
-        if not self._is_shared:
-            with self._lock:
-                self._end(slot)
-        elif self._coming:
-            self._note_end(slot)
+        """End the call; of a shared budget by a note, which waits for nobody."""
+        if self._is_shared:
+            if self._is_ours(slot):
+                self._budget.owe(SlotTable.complete, slot._call, self._now(), slot._held)
+                slot._taken = False
             self._settle()
-        else:
-            self._locked(self._end, slot)
-
-    def _end(self, slot: Slot) -> None:
-        """End the call, and wake the first who waits if that is to its advantage."""
-        if not self._is_ours(slot):
             return
-        try:
-            free_at = self._budget.run(SlotTable.complete, slot.number, self._now(), slot._held)
-        except BudgetBusyError:
-            self._note_end(slot)
-            return
-        slot._taken = False
-        if self._queue and free_at < self._head_wakes_at:
-            self._wake_head()
-
-    def _note_end(self, slot: Slot) -> None:
-        """Leave the end of the call to whoever uses the budget next."""
-        if self._is_ours(slot):
-            self._budget.owe(SlotTable.complete, slot.number, self._now(), slot._held)
-            slot._taken = False
-
-    def _locked(self, do: Callable[Asked, None], *args: Asked.args, **named: Asked.kwargs) -> None:
-        """Do something with the lock held, and then what others have left to do meanwhile.
-
-        A file is slow, and using it lets other threads run: those whose calls end then leave a note instead
-        of waiting for the lock.
-        """
-        me = threading.get_ident()
-        try:
-            self._coming.add(me)
-            with self._lock:
-                do(*args, **named)
-        finally:
-            self._coming.discard(me)
-            self._settle()
+        with self._lock:
+            if self._is_ours(slot):
+                free_at = self._budget.run(SlotTable.complete, slot._call, self._now(), slot._held)
+                slot._taken = False
+                if self._queue and free_at < self._head_wakes_at:
+                    self._wake_head()
 
     def _settle(self) -> None:
-        """Have what is owed run, unless a thread is about to come that will look at it after this one.
+        """Have what is owed run, unless another thread will: one that is coming, or found the file busy.
 
-        What is noted is noted before the look: whoever has done what it came for, or begins to wait, after
-        that finds it. While threads wait it is run at once, since one of them may wait for just that.
+        Noted is before looked: whoever has done what it came for, or begins to wait, after this look finds
+        the note. While threads wait it is run at once, since another process may wait for just that.
         """
-        if self._budget.owes and (self._queue or not self._coming):
-            with self._lock:
-                self._budget.settle()
+        while self._budget.owed and (not self._coming or (self._queue and self._now() >= self._busy_until)):
+            me = threading.get_ident()
+            try:
+                self._coming.add(me)
+                with self._lock:
+                    is_settled = self._budget.settle()
+            finally:
+                self._coming.discard(me)
+            if not is_settled:
+                self._busy_until = self._now() + _BUSY
+                return
 
     def _is_ours(self, slot: Slot) -> bool:
         """Whether the slot is taken by a call of this process, not of the one that it was forked from."""
         return slot._taken and slot._life == self._life
 
     def _await_turn(self, slot: Slot | None, timeout: float | None, owner: threading.Event | None) -> None:
-        """Wait, holding the lock, until a slot is granted; without ``slot`` it is one that nobody ends."""
+        """Wait with the lock held."""
         is_wanted = owner is None or not owner.is_set()
         if is_wanted and not self._queue and self._try(slot, self._now()) == _GRANTED:
             return
@@ -368,7 +363,8 @@ class TokenBucket:
         try:
             return self._budget.run(self._grant, slot, since)
         except BudgetBusyError:
-            return self._now() + _BUSY
+            self._busy_until = self._now() + _BUSY
+            return self._busy_until
 
     def _grant(self, table: SlotTable, slot: Slot | None, since: float) -> float:
         now = self._now()
@@ -380,10 +376,11 @@ class TokenBucket:
         else:
             # All that undoing needs is noted before anything is done.
             slot.number = table.granted + 1
+            slot._call = call = next(self._calls)
             slot._held = 0.0
             slot._life = self._life
             slot._taken = True
-            table.take(now, slot._lease)
+            table.take(call, now, slot._lease)
         return _GRANTED
 
     def _wait(self, condition: threading.Condition, seconds: float) -> None:
@@ -418,6 +415,7 @@ class TokenBucket:
         self._lock = threading.RLock()
         self._queue = deque()
         self._coming = set()
+        self._calls = _call_ids()
         self._life += 1
         self._budget.begin_in_child(self._now())
 
@@ -430,6 +428,11 @@ def _budget(
     from kis_sync.ratelimit.machine_budget import MachineBudget  # imported where used
 
     return MachineBudget(Path(file), rate, burst, now)
+
+
+def _call_ids() -> Iterator[int]:
+    """A number for each call, which no other process gives to one of its own."""
+    return count(int.from_bytes(os.urandom(7), "little"))
 
 
 def _refuse(table: SlotTable, now: float) -> tuple[float, int, int] | None:

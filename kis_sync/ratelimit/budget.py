@@ -6,7 +6,7 @@ in another place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -38,16 +38,16 @@ class Budget(Protocol):
         ...
 
     @property
-    def owes(self) -> bool:
-        """Whether actions are owed."""
+    def owed(self) -> Collection[object]:
+        """The actions that are owed."""
         ...
 
-    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
-        """Note an action for whoever runs the next; in one step, by any thread, without the bucket's lock."""
+    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> object:
+        """Have an action run with the next one. Of a shared budget by any thread: it needs no lock."""
         ...
 
-    def settle(self) -> None:
-        """Run what is owed, if that is possible now."""
+    def settle(self) -> bool:
+        """Run what is owed; whether that was possible."""
         ...
 
     def look(self, act: Action[[], Told]) -> Told:
@@ -77,7 +77,7 @@ class Budget(Protocol):
 class OwnBudget:
     """The budget of a bucket that shares with nobody; its actions are so short that it owes nothing."""
 
-    owes = False
+    owed = ()
 
     def __init__(self, rate: float, burst: int | None) -> None:
         self._table = SlotTable(rate, burst)
@@ -88,14 +88,11 @@ class OwnBudget:
         """Run the action."""
         return act(self._table, *args, **named)
 
-    look = change = run
+    look = change = owe = run
 
-    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
-        """Never asked for."""
-        raise NotImplementedError
-
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Nothing is owed."""
+        return True
 
     def turn(self, table: SlotTable, now: float, since: float) -> float:
         """When there is a slot: who waits is in the bucket's own queue, and woken by whoever changes that."""

@@ -24,6 +24,11 @@ class LoweringState(NamedTuple):
     clean_since: float
 
 
+def stricter(one: LoweringState, other: LoweringState) -> LoweringState:
+    """What holds when both are true of the same server."""
+    return LoweringState(min(one.left, other.left), *map(max, one[1:], other[1:]))
+
+
 class Lowering:
     """The usable slots of a bucket; times are passed in.
 
@@ -42,6 +47,7 @@ class Lowering:
 
     def refuse(self, now: float, paused_until: float) -> bool:
         """Count a refusal at ``now``, nothing being sent until ``paused_until``; did lowering begin?"""
+        self.restore(now)
         left, last, same_until, clean_since = self.state
         is_same, is_repeated = now < same_until, now - last < MINUTE
         began = False

@@ -6,7 +6,10 @@ read and written as a whole under the lock, with a sum over it: a process that i
 the other, or a damaged one that is known as such, and never a lock. What it had in flight stays counted until
 its lease ends. A file that cannot be used costs the sharing, never a call: this process then counts for
 itself for a minute, and says so. While another process that was stopped keeps it locked, nothing is granted,
-and calls that end are noted here until they can be written down.
+and calls that end are written down with the next one of this process, or count until their lease ends.
+
+What is not written down has not happened: an action that is interrupted before it was leaves a table that is
+read anew, and what is owed stays owed.
 
 This room changes when processes are to share in another way.
 """
@@ -14,12 +17,12 @@ This room changes when processes are to share in another way.
 from __future__ import annotations
 
 import logging
-import random
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from kis_sync.errors import ConfigurationError
 from kis_sync.ratelimit.budget import Action, Asked, BudgetBusyError, Told
@@ -34,10 +37,7 @@ _NAME_IS_FRESH = 0.05  # seconds for which the open file is taken to be the one 
 _ALONE = 60.0  # seconds for which a process counts for itself before it tries the file again
 _LATER_THAN_NOW = 1.0  # seconds; a record further ahead is from before the machine was started
 _BUSY_FOR_LONG = 2.0  # seconds for which a page may stay locked by others before that is told
-_UNIQUE = 40  # bits; after a gap grants are numbered from somewhere else, so that no number comes twice
 _log = logging.getLogger("kis_sync")
-_useless_folders: set[Path] = set()
-"""Told of once: the buckets of a broker have a file each, in one folder."""
 
 
 class MachineBudget:
@@ -60,11 +60,12 @@ class MachineBudget:
         self._now = now
         self._table = SlotTable(rate, burst, MOST_SLOTS)
         self._page = SharedPage(path)
-        self._written = b""  # what we wrote last; while the page says so too, the table is up to date
+        self._written = b""  # what the table is, as bytes; while the page says so too, it is up to date
         self._is_running = False
         self._entries = 0  # how often an action was begun
-        self._owed: deque[Callable[[SlotTable], object]] = deque()  # actions that found the page locked
-        self._busy_since: float | None = None  # it was found locked ever since; ``inf`` once that is told
+        self.owed: deque[Callable[[SlotTable], object]] = deque()
+        self._busy_since = inf  # the page was found locked ever since; ``inf`` once that is told
+        self._busy_at = -inf  # when it was last found so
         self._is_new = True  # nothing was ever counted here
         self._has_gap = False  # calls of the last moment may be missing in what is known
         self._is_useless = False  # the file cannot be used
@@ -77,29 +78,18 @@ class MachineBudget:
         self._rate_told = rate
         self._to_tell: list[str] = []
 
-    @property
-    def owes(self) -> bool:
-        """Whether actions are owed."""
-        return bool(self._owed)
-
     def run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
         """Run the action on what the file says, and write down what it has changed.
 
         Within another action (a signal handler or a finaliser came between) it runs on the same table.
         """
         if self._is_running:
-            told = act(self._table, *args, **named)
-            self._entries += 1
-            self._write_down()  # whoever is below us in this thread may have written already
-            return told
+            return self._run(act, *args, **named)
         try:
             try:
-                is_shared = self._begin()
-                self._run_what_is_owed()
-                told = act(self._table, *args, **named)
-                if is_shared:
-                    self._write_down()
-                return told
+                self._begin()
+                self._written = b""
+                return self._run(act, *args, **named)
             finally:
                 self._is_running = False
                 self._page.unlock()
@@ -109,6 +99,20 @@ class MachineBudget:
                 self._page.unlock()
             if self._to_tell:
                 self._tell()
+
+    def _run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
+        """Run what is owed and the action on the table as it is, and write it down unless we are alone."""
+        owed = self.owed.copy()
+        for each in owed:
+            each(self._table)
+        told = act(self._table, *args, **named)
+        self._entries += 1
+        if self._is_running:
+            self._write_down()
+        for each in owed:
+            with suppress(ValueError):  # somebody who came between has run it as well: it counts twice
+                self.owed.remove(each)
+        return told
 
     def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
         """Run the action, or let the next one run it before itself: all times in it are told by then."""
@@ -120,13 +124,16 @@ class MachineBudget:
 
     def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
         """Let the next action run this one before itself: by then, all its times are told."""
-        self._owed.append(lambda table: act(table, *args, **named))
+        self.owed.append(lambda table: act(table, *args, **named))
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Write down what is owed, unless another process keeps the file locked: then it stays owed."""
-        with suppress(BudgetBusyError):
-            while self._owed and not self._is_running:
+        try:
+            while self.owed:
                 self.run(_nothing)
+        except BudgetBusyError:
+            return False
+        return True
 
     def look(self, act: Action[[], Told]) -> Told:
         """Run an action that changes nothing; on the table as last seen while the file is not in use."""
@@ -167,28 +174,19 @@ class MachineBudget:
             self._table.inherit(now)  # it counted for itself
         self._is_running = False
         self._is_new = True
+        self._asks = True
         self._line = WaitingLine()
-        self._owed.clear()
+        self.owed.clear()
         self._written = b""
         self._page.close()
 
-    def _run_what_is_owed(self) -> None:
-        while self._owed:
-            act = self._owed[0]
-            act(self._table)
-            with suppress(ValueError):  # somebody who came between has run it, too: a call counts twice
-                self._owed.remove(act)
-
-    def _begin(self) -> bool:
-        """Get ready for an action, anew if another came between, which has let go of the lock.
-
-        ``False``: this process counts for itself.
-        """
+    def _begin(self) -> None:
+        """Get ready for an action, anew if another came between, which has let go of the lock."""
         while True:
             self._entries = entry = self._entries + 1
-            self._is_running = is_shared = self._is_shared()
+            self._is_running = self._is_shared()
             if entry == self._entries:
-                return is_shared
+                return
             self._written = b""
 
     def _is_shared(self) -> bool:
@@ -210,7 +208,7 @@ class MachineBudget:
         except OSError as error:
             self._count_alone(now, error)
             return False
-        self._busy_since = None
+        self._busy_at = -inf
         if self._asks and now >= self._rates_hold_until:
             self._settle_on_a_rate(now)
         return True
@@ -236,8 +234,8 @@ class MachineBudget:
                 self._rates = dict(rates)
                 self._line.places = dict(places)
         if self._has_gap:
-            self._table.pause(now + self._table.window + GUARD)
-            self._table.granted += random.getrandbits(_UNIQUE)
+            # Others may grant where the file was until they look for its name.
+            self._table.pause(now + _NAME_IS_FRESH + self._table.window + GUARD)
         self._has_gap = self._is_new = False
 
     def _settle_on_a_rate(self, now: float) -> None:
@@ -267,18 +265,18 @@ class MachineBudget:
             try:
                 self._page.write(content)
             except OSError as error:
-                self._page.close()
                 self._count_alone(now, error)
                 return
             self._written = content
             if self._is_useless:
                 self._is_useless = False
-                _useless_folders.discard(self._folder)
+                _told_useless.pop(self._folder, None)
 
     def _count_alone(self, now: float, error: OSError) -> None:
         """Go on without the file, and tell so once for a folder, until a file in it can be used again."""
-        if self._folder not in _useless_folders:
-            _useless_folders.add(self._folder)
+        self._page.give_up()
+        if self._folder not in _told_useless:
+            _told_useless[self._folder] = self
             self._to_tell.append(
                 f"the file of the machine's call limit cannot be used ({error.strerror or error}): until it "
                 f"can, this process counts its calls for itself, unknown to others: {self.file}"
@@ -286,12 +284,10 @@ class MachineBudget:
         self._is_useless = True
         self._alone_until = now + _ALONE
         self._has_gap = True
-        self._written = b""
-        self._table.granted += random.getrandbits(_UNIQUE)
 
     def _note_busy(self, now: float) -> None:
-        """Tell once that the file stays locked."""
-        if self._busy_since is None:
+        """Tell once that the file stays locked; what was long ago is another story."""
+        if now - self._busy_at > _BUSY_FOR_LONG:
             self._busy_since = now
         elif now - self._busy_since >= _BUSY_FOR_LONG:
             self._busy_since = inf
@@ -299,11 +295,19 @@ class MachineBudget:
                 "another process, which may have been stopped, keeps the file of the machine's call limit "
                 f"locked: calls wait until it lets go of it: {self.file}"
             )
+        self._busy_at = now
 
     def _tell(self) -> None:
-        """Log what there is to tell, with the file unlocked: a handler is other people's code."""
+        """Log what there is to tell, with the file unlocked: a handler is other people's code.
+
+        The bucket's lock is held: a handler may use the bucket, but must not wait for a thread that does.
+        """
         while self._to_tell:
             _log.warning(self._to_tell.pop(0))
+
+
+_told_useless: WeakValueDictionary[Path, MachineBudget] = WeakValueDictionary()
+"""The folders in which no file can be used, and who told: the buckets of a broker have a file each in one."""
 
 
 def _nothing(table: SlotTable) -> None:

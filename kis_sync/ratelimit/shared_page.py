@@ -17,8 +17,8 @@ from kis_sync.file_lock import try_lock, unlock
 
 SIZE = 4096
 _WAITS = (0.0001,) * 20 + (0.001,) * 50
-"""Seconds between two tries for the lock: it is held for some 10 microseconds, and longer only by a process
-that was stopped in the midst of them."""
+"""Seconds between two tries for the lock: it is held for some 20 microseconds, and much longer only by a
+process that was stopped, or had to leave the processor to others, in the midst of them."""
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -44,42 +44,38 @@ class SharedPage:
     def lock(self, *, by_name: bool) -> bool:
         """Have the page for oneself until ``unlock``; whether it is the one that was locked last.
 
-        That it was moved away, removed or cut is seen only when it is looked for ``by_name``, which costs.
+        That it was moved away or removed is seen only when it is looked for ``by_name``, which costs.
 
-        ``PageBusyError`` after some 50 ms, ``OSError`` for a file that cannot be used; then it is closed.
+        ``PageBusyError`` after some 50 ms; ``OSError`` for a file that cannot be used: give it up.
         """
         if self.has_lock:
             self.unlock()  # somebody below us in this thread has it: Windows would not lock it once more
-        try:
-            is_same = self._handle is not None
-            while True:
-                handle = self._opened() if self._handle is None else self._handle
-                self.has_lock = True  # noted before, for whoever is interrupted after
-                if not try_lock(handle):
-                    self._wait_for_lock(handle)
-                if is_same and not by_name:
-                    return True
-                found = os.fstat(handle)
-                if self._has_the_name(found):
-                    break
-                is_same = False  # it was moved away, and those who come now make another: go where they are
-                self.close()
-            if found.st_size < SIZE:
-                is_same = False
-                self._fill(handle, found.st_size)
-            return is_same
-        except OSError:
-            try:
-                self.unlock()  # first: an interrupt in the midst of closing must not leave it locked
-            finally:
-                self.close()
-            raise
+        is_same = self._handle is not None
+        while True:
+            handle = self._opened() if self._handle is None else self._handle
+            self.has_lock = True  # noted before, for whoever is interrupted after
+            if not try_lock(handle):
+                self._wait_for_lock(handle)
+            if is_same and not by_name:
+                return True
+            found = os.fstat(handle)
+            if self._has_the_name(found):
+                break
+            is_same = False  # it was moved away, and those who come now make another: go where they are
+            self.close()
+        if found.st_size < SIZE:
+            is_same = False
+            self._fill(handle, found.st_size)
+        return is_same
 
     def unlock(self) -> None:
-        """Let others have the page; without the lock, nothing."""
+        """Let others have the page; without the lock, nothing. Where it cannot be unlocked, it is left."""
         if self.has_lock:
-            if self._handle is not None:
-                unlock(self._handle)
+            try:
+                if self._handle is not None:
+                    unlock(self._handle)
+            except OSError:
+                self.close()
             self.has_lock = False
 
     def begins_with(self, content: bytes) -> bool:
@@ -100,6 +96,13 @@ class SharedPage:
         assert self._handle is not None
         if _write_at(self._handle, content, 0) != len(content):
             raise OSError("the disk is full")
+
+    def give_up(self) -> None:
+        """Unlock and leave the file; first unlocked, so that an interrupt between leaves it so."""
+        try:
+            self.unlock()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Leave the file, which also unlocks it; in a forked child the parent's lock stays."""

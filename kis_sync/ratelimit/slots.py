@@ -25,7 +25,7 @@ from math import floor, inf, isfinite
 from typing import NamedTuple
 
 from kis_sync.errors import ConfigurationError
-from kis_sync.ratelimit.lowering import Lowering, LoweringState
+from kis_sync.ratelimit.lowering import Lowering, LoweringState, stricter
 
 GUARD = 0.002  # seconds; how far two clocks may drift apart within a window
 GRANT_GUARD = 0.055  # seconds; for a bare permission: 50 ms of jitter on the way and 5 ms of thread switching
@@ -76,7 +76,7 @@ class SlotTable:
         self._most = most
         self._burst = burst
         self._cooling: list[float] = []  # a heap of the times at which slots become free
-        self._in_flight: dict[int, float] = {}  # the number of a grant -> the end of its lease
+        self._in_flight: dict[int, float] = {}  # a call -> the end of its lease
         self._next_at = -inf  # no grant before this, be it by spacing or by a pause
         self._lowering = Lowering(slots)
         self._space()
@@ -108,21 +108,24 @@ class SlotTable:
             return self._next_at
         return max(self._next_at, self._first_back(now))
 
-    def take(self, now: float, lease: float) -> None:
-        """Grant number ``granted + 1``, to a call that starts now; only when ``ready_at(now) <= now``."""
-        self._in_flight[self.granted + 1] = now + lease
+    def take(self, call: int, now: float, lease: float) -> None:
+        """Grant a slot to a call that starts now; only when ``ready_at(now) <= now``.
+
+        ``call`` is a number that no other call has, of whatever table that this one may be mixed with.
+        """
+        self._in_flight[call] = now + lease
         self._grant(now)
 
-    def give_back(self, number: int) -> None:
-        """Free a slot that was taken in vain: nothing was sent."""
-        self._in_flight.pop(number, None)
+    def give_back(self, call: int) -> None:
+        """Free the slot of a call that was not sent."""
+        self._in_flight.pop(call, None)
 
-    def complete(self, number: int, now: float, held: float) -> float:
-        """End the call of a grant, also of one whose lease had ended; from when its slot is free."""
+    def complete(self, call: int, now: float, held: float) -> float:
+        """End a call, also one whose lease had ended; from when its slot is free."""
         free_at = now + self.window + GUARD + held
         # Cooling first: an interrupt between these lines counts the slot twice rather than not at all.
         heappush(self._cooling, free_at)
-        self._in_flight.pop(number, None)
+        self._in_flight.pop(call, None)
         return free_at
 
     def cool(self, now: float) -> None:
@@ -164,11 +167,15 @@ class SlotTable:
     def resume(self, state: SlotState, *, keep: bool = False) -> None:
         """Go on from where another table was; the lists of ``state`` are this table's from now on.
 
-        ``keep`` what is taken here as well.
+        ``keep`` what holds calls back here as well.
         """
         if keep:
-            cooling = sorted(self._cooling + state.cooling)
-            state = state._replace(cooling=cooling, in_flight={**self._in_flight, **state.in_flight})
+            state = state._replace(
+                next_at=max(self._next_at, state.next_at),
+                cooling=sorted(self._cooling + state.cooling),
+                in_flight={**self._in_flight, **state.in_flight},
+                lowering=stricter(self._lowering.state, state.lowering),
+            )
         slots, self.window = _shape(state.rate, self._most)
         self.rate = state.rate
         self.granted = state.granted
@@ -195,9 +202,9 @@ class SlotTable:
     def _drop_expired(self, now: float) -> None:
         while self._cooling and self._cooling[0] <= now:
             heappop(self._cooling)
-        for number, end in self._in_flight.copy().items():
+        for call, end in self._in_flight.copy().items():
             if end <= now:
-                self._in_flight.pop(number, None)
+                self._in_flight.pop(call, None)
 
     def _restore(self, now: float) -> None:
         self._lowering.restore(now)

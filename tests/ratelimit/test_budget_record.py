@@ -133,21 +133,21 @@ def test_of_more_calls_in_flight_than_fit_those_with_the_longest_leases_are_kept
 )
 @settings(max_examples=60, deadline=None)
 def test_no_table_grows_out_of_the_page(rate: float, steps: list[str]) -> None:
-    table, now, open_grants = SlotTable(rate, MOST_SLOTS, MOST_SLOTS), 0.0, list[int]()
+    table, now, calls, open_calls = SlotTable(rate, MOST_SLOTS, MOST_SLOTS), 0.0, 0, list[int]()
     for step in steps:
         if step == "wait":
             now += table.window / 3
         elif step == "rate":
-            table.reshape(1e5 / (1 + len(open_grants)))
+            table.reshape(1e5 / (1 + len(open_calls)))
         elif step in ("end", "late"):
-            # a grant whose lease has ended long ago counts once more
-            table.complete(open_grants.pop() if step == "end" and open_grants else 0, now, 0.0)
+            # a call whose lease has ended long ago counts once more
+            table.complete(open_calls.pop() if step == "end" and open_calls else 0, now, 0.0)
         elif table.ready_at(now) <= now:
             if step == "cool":
                 table.cool(now)
             else:
-                table.take(now, 1e9)
-                open_grants.append(table.granted)
+                table.take(calls := calls + 1, now, 1e9)
+                open_calls.append(calls)
         state = table.state()
         assert len(state.cooling) <= MOST_SLOTS
         assert len(state.in_flight) <= MOST_SLOTS

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from kis_sync.clock import ManualClock
 from kis_sync.ratelimit import TokenBucket
+from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import take_all
 from tests.ratelimit.machines import Machine
 
@@ -71,6 +73,22 @@ def test_a_child_does_not_end_a_call_of_its_parent(tmp_path: Path) -> None:
         machine.clock.advance(10)
         assert parent.stats.in_flight == 1
         assert not parent.acquire(timeout=0)
+
+
+def test_nor_does_it_give_one_back(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "limit")
+    parent, child = machine.used(1), machine.bucket(1)
+    with child.slot() as slot:
+        child._begin_in_child()
+        slot.unused()
+        assert parent.stats.in_flight == 1
+
+
+def test_it_calls_its_calls_otherwise_than_its_parent() -> None:
+    bucket = TokenBucket(18)
+    before = next(bucket._calls)
+    bucket._begin_in_child()
+    assert abs(next(bucket._calls) - before) > 1000
 
 
 def test_calls_in_flight_at_a_fork_cool_in_the_child() -> None:
@@ -180,3 +198,24 @@ def test_a_fork_costs_no_pause_and_takes_nothing_over(tmp_path: Path) -> None:
     assert child.stats[3:] == (1, 2, 0, 3)
     clock.advance(2)
     assert child.stats[3:5] == (1, 0)
+
+
+def test_a_fork_while_another_thread_looks_does_not_make_the_child_ask_for_nothing(machine: Machine) -> None:
+    fast, slow = machine.used(18), machine.used(3)
+    machine.clock.advance(61)  # its rate counts no more
+    looks, let_go = threading.Event(), threading.Event()
+
+    def stay(_: SlotTable) -> None:
+        looks.set()
+        let_go.wait(10)
+
+    parent = threading.Thread(target=slow._budget.look, args=(stay,))
+    parent.start()
+    assert looks.wait(10)
+    slow._begin_in_child()
+    assert slow.acquire(timeout=0)
+    assert fast.acquire(timeout=0)
+    rate = fast.stats.rate
+    let_go.set()
+    parent.join(10)
+    assert rate == 3

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kis_sync.clock import ManualClock
 from kis_sync.errors import RateLimitError
 from kis_sync.file_lock import try_lock
 from kis_sync.ratelimit import Slot, TokenBucket, shared_page
 from kis_sync.ratelimit.budget_record import unpacked
 from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import end_all, take_all
-from tests.ratelimit.machines import WINDOW, Machine, count
+from tests.ratelimit.machines import GAP, WINDOW, Machine, count
 
 UNSEEN = 0.051  # seconds after which it is seen that a file was moved away, at the latest
 
@@ -67,7 +70,7 @@ class TestTheFile:
         assert count(second) == count(first) == 0
         machine.clock.advance(1.0)
         assert count(first) == count(second) == 0
-        machine.clock.advance(WINDOW - 1.0)
+        machine.clock.advance(GAP - 1.0)
         assert first.acquire(timeout=0)
         assert count(second) == 1
         assert first.stats == second.stats
@@ -83,7 +86,7 @@ class TestTheFile:
         count(first)
         os.truncate(machine.file, size)
         assert count(second) == 0
-        machine.clock.advance(WINDOW)
+        machine.clock.advance(GAP)
         assert count(first) == 2
         assert count(second) == 0
         assert machine.file.stat().st_size == shared_page.SIZE
@@ -98,7 +101,7 @@ class TestTheFile:
         assert len(take_all(second)) == 4
         os.truncate(machine.file, size)
         assert count(first) == 0
-        machine.clock.advance(WINDOW)
+        machine.clock.advance(GAP)
         assert count(first) == 4
 
     @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ class TestTheFile:
         (told,) = warnings()
         assert "is damaged" in told
         assert str(machine.file) in told
-        machine.clock.advance(WINDOW)
+        machine.clock.advance(GAP)
         assert count(second) == 2
         assert unpacked(machine.file.read_bytes()).state.rate == 2
 
@@ -127,7 +130,7 @@ class TestTheFile:
         machine.file.write_bytes(content)
         bucket = machine.bucket(2)
         assert count(bucket) == 0
-        machine.clock.advance(WINDOW)
+        machine.clock.advance(GAP)
         assert count(bucket) == 2
         assert len(warnings()) == 1
 
@@ -141,7 +144,7 @@ class TestTheFile:
         after.clock.advance(30)
         bucket = after.bucket(2)
         assert count(bucket) == 0
-        after.clock.advance(WINDOW)
+        after.clock.advance(GAP)
         assert count(bucket) == 2
         assert warnings() == []
 
@@ -162,7 +165,7 @@ class TestTheFile:
         machine.clock.advance(3700)
         assert count(bucket) == 2
 
-    def test_numbers_do_not_come_twice_after_a_gap(self, machine: Machine) -> None:
+    def test_a_call_from_before_a_gap_ends_no_other(self, machine: Machine) -> None:
         first, second = machine.used(2), machine.used(2)
         old = take_all(first)
         with machine.file.open("r+b") as opened:
@@ -170,9 +173,41 @@ class TestTheFile:
         second.acquire(timeout=0)
         machine.clock.advance(60)
         new = take_all(second)
-        assert not {slot.number for slot in old} & {slot.number for slot in new}
         end_all(old)
         assert second.stats.in_flight == len(new)
+
+    @posix_only
+    def test_who_sees_it_last_and_who_sees_it_first_keep_the_limit_together(self, machine: Machine) -> None:
+        late, early = machine.used(4), machine.used(4)
+        count(early)
+        machine.clock.advance(WINDOW)
+        assert late.stats.in_flight == 0  # it has just looked for the file
+        machine.file.unlink()
+        machine.clock.advance(0.001)
+        assert count(early) == 0
+        machine.clock.advance(0.048)
+        assert count(late) == 4
+        granted_at = machine.clock.monotonic()
+        machine.clock.advance(0.95)
+        while not count(early):
+            machine.clock.advance(0.001)
+        assert machine.clock.monotonic() - granted_at > 1.0
+
+    @posix_only
+    def test_a_pause_and_a_lowering_outlive_it(self, machine: Machine) -> None:
+        first, second = machine.used(8), machine.used(8)
+        second.refused()
+        machine.clock.advance(WINDOW)
+        second.refused()
+        second.pause(20)
+        machine.file.unlink()
+        machine.clock.advance(UNSEEN)
+        assert count(machine.bucket(8)) == 8  # a newcomer knows of nothing, once
+        assert count(first) == count(second) == 0
+        machine.clock.advance(18)
+        assert count(first) == count(second) == 0
+        machine.clock.advance(2)
+        assert count(first) == second.stats.usable == 4
 
     @posix_only
     @pytest.mark.parametrize("is_anew", [False, True])
@@ -227,7 +262,7 @@ class TestAFileThatCannotBeUsed:
         mend()
         machine.clock.advance(30.1)
         assert count(first) == count(second) == 0  # a window, since others' calls are unknown
-        machine.clock.advance(WINDOW)
+        machine.clock.advance(GAP)
         assert count(first) == 2
         assert count(second) == 0
 
@@ -273,17 +308,17 @@ class TestAFileThatCannotBeUsed:
             assert count(first) == 0
             machine.clock.advance(0.5)
             assert count(second) == (0 if written == 17 else 2)  # it may have met half a record
-            machine.clock.advance(WINDOW)
+            machine.clock.advance(GAP)
             assert count(first) == 2
             machine.clock.advance(61)
             count(first)
-            machine.clock.advance(WINDOW)
+            machine.clock.advance(GAP)
             assert count(first) == 2
         assert ("No space left" if written is None else "the disk is full") in warnings()[0]
         assert sum("cannot be used" in told for told in warnings()) == 1  # though it was tried each minute
         machine.clock.advance(60)
         assert count(first) == count(second) == 0
-        machine.clock.advance(WINDOW)
+        machine.clock.advance(GAP)
         assert count(first) == 2
         assert count(second) == 0
 
@@ -302,6 +337,64 @@ class TestAFileThatCannotBeUsed:
 
         monkeypatch.setattr(shared_page, "try_lock", fail)
         self.check_alone_and_back(machine, monkeypatch.undo, Told(warnings))
+
+    def test_a_disk_that_cannot_be_read(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, warnings: Callable[[], list[str]]
+    ) -> None:
+        def fail(*_: object) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(shared_page, "_read_at", fail)
+        self.check_alone_and_back(machine, monkeypatch.undo, Told(warnings))
+
+    def test_a_lock_that_cannot_be_given_back_is_dropped_with_the_file(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket = machine.used(2)
+        with monkeypatch.context() as patch:
+
+            def fail(*_: object) -> None:
+                raise OSError(errno.EIO, "Input/output error")
+
+            patch.setattr(shared_page, "unlock", fail)
+            assert bucket.acquire(timeout=0)
+        Holder(machine.file).let_go()
+        assert not bucket.acquire(timeout=0)  # what it finds may have been changed since
+        machine.clock.advance(GAP)
+        assert count(bucket) == 2
+
+    def test_a_file_that_went_stale_is_opened_anew(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket = machine.used(2)
+        is_stale, opened = [True], shared_page.SharedPage._opened
+
+        def open_anew(page: shared_page.SharedPage) -> int:
+            is_stale[0] = False
+            return opened(page)
+
+        def lock(handle: int) -> bool:
+            if is_stale[0]:
+                raise OSError(errno.EBADF, "Bad file descriptor")
+            return try_lock(handle)
+
+        monkeypatch.setattr(shared_page.SharedPage, "_opened", open_anew)
+        monkeypatch.setattr(shared_page, "try_lock", lock)
+        assert count(bucket) == 2
+        machine.clock.advance(61)
+        assert count(bucket) == 0
+        machine.clock.advance(GAP)
+        assert count(bucket) == 2
+        assert machine.bucket(2).acquire(timeout=0) is False
+
+    def test_another_bucket_in_a_useless_folder_tells_it_when_the_first_is_gone(
+        self, machine: Machine, warnings: Callable[[], list[str]]
+    ) -> None:
+        machine.file.mkdir(parents=True)
+        for told in (1, 2):
+            count(machine.bucket(2))
+            gc.collect()
+            assert len(warnings()) == told
 
     @posix_only
     def test_a_link_in_its_place_is_not_followed(
@@ -330,7 +423,7 @@ class TestAFileThatCannotBeUsed:
         assert [count(bucket) for bucket in buckets] == [0, 0, 0]
         shutil.rmtree(machine.file.parent)
         machine.file.parent.write_bytes(b"")
-        machine.clock.advance(WINDOW)  # it is told anew: it could be used in between
+        machine.clock.advance(GAP)  # it is told anew: it could be used in between
         assert [count(bucket) for bucket in buckets] == [2, 2, 2]
         assert len(warnings()) == 2
 
@@ -382,39 +475,54 @@ class Told(list[str]):
         return self._warnings()[place]
 
 
+class Holder:
+    """Keeps a file locked, as another process would."""
+
+    def __init__(self, file: Path) -> None:
+        self._handle: int | None = os.open(file, os.O_RDWR)
+        assert try_lock(self._handle)
+
+    def let_go(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+
 class TestABusyFile:
     @pytest.fixture
-    def held(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-        """Another handle has the lock until it is closed."""
+    def held(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Holder]]:
+        """Another handle has the lock until it lets go of it."""
         monkeypatch.setattr(shared_page, "_WAITS", (0.0001,) * 3)
+        holders: list[Holder] = []
 
-        def hold() -> int:
-            handle = os.open(machine.file, os.O_RDWR)
-            assert try_lock(handle)
-            return handle
+        def hold() -> Holder:
+            holders.append(Holder(machine.file))
+            return holders[-1]
 
-        return hold
+        yield hold
+        for holder in holders:
+            holder.let_go()
 
-    def test_taking_waits_within_its_time_out(self, machine: Machine, held: Callable[[], int]) -> None:
+    def test_taking_waits_within_its_time_out(self, machine: Machine, held: Callable[[], Holder]) -> None:
         bucket = machine.used(2)
-        handle = held()
+        holder = held()
         began = machine.clock.monotonic()
         with pytest.raises(RateLimitError), bucket.slot(timeout=3):
             pytest.fail("granted")
         assert machine.clock.monotonic() == pytest.approx(began + 3)
         assert not bucket.acquire(timeout=0)
-        os.close(handle)
+        holder.let_go()
         assert count(bucket) == 2
 
     def test_what_happens_meanwhile_is_written_down_with_the_next_call(
-        self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
+        self, machine: Machine, held: Callable[[], Holder], warnings: Callable[[], list[str]]
     ) -> None:
         bucket, other = machine.used(2), machine.used(2)
         with bucket.slot(timeout=0), bucket.slot(timeout=0):
-            handle = held()
+            holder = held()
         assert bucket.stats.in_flight == 2  # as last seen
         bucket.pause(3)
-        os.close(handle)
+        holder.let_go()
         assert other.stats.in_flight == 2
         assert count(bucket) == 0
         assert other.stats[3:5] == (0, 2)
@@ -425,86 +533,155 @@ class TestABusyFile:
         assert warnings() == []
 
     def test_a_refusal_meanwhile_counts(
-        self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
+        self, machine: Machine, held: Callable[[], Holder], warnings: Callable[[], list[str]]
     ) -> None:
         bucket = machine.used(4)
         bucket.refused()
         machine.clock.advance(WINDOW)
-        handle = held()
+        holder = held()
         bucket.refused()
-        os.close(handle)
+        holder.let_go()
         machine.clock.advance(WINDOW)
         assert count(bucket) == 2
 
     @pytest.mark.parametrize("is_useless", [False, True])
     def test_what_was_noted_runs_though_somebody_comes_between(
-        self, machine: Machine, held: Callable[[], int], monkeypatch: pytest.MonkeyPatch, is_useless: bool
+        self, machine: Machine, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch, is_useless: bool
     ) -> None:
         bucket = machine.used(4)
         slots = [bucket.slot(timeout=0) for _ in range(2)]
         for slot in slots:
             slot.__enter__()
         real = SlotTable.complete
-        handle = held()
+        holder = held()
 
-        def complete(table: SlotTable, number: int, now: float, kept: float) -> float:
-            ended.append(number)
-            told = real(table, number, now, kept)
+        def complete(table: SlotTable, call: int, now: float, kept: float) -> float:
+            ended.append(call)
+            told = real(table, call, now, kept)
             if len(ended) == 1:
-                assert bucket.acquire(timeout=0)
+                bucket.acquire(timeout=0)
             return told
 
         ended: list[int] = []
         monkeypatch.setattr(SlotTable, "complete", complete)
         end_all(slots)
         assert ended == []
-        if is_useless:  # else whoever comes between finds the action running, and leaves them to it
+        if is_useless:
             machine.file.unlink()
             machine.file.mkdir()
             machine.clock.advance(UNSEEN)
-        os.close(handle)
-        assert bucket.acquire(timeout=0) is not is_useless
-        assert ended == ([5, 5, 6] if is_useless else [5, 6])  # twice is on the safe side
-        assert bucket.stats[3:5] == (0, 4)
+        holder.let_go()
+        bucket.acquire(timeout=0)
+        assert set(ended) == {slot._call for slot in slots}  # whoever came between counted them once more
+        assert bucket.stats.in_flight == 0
+        machine.clock.advance(GAP)
+        assert count(bucket) == 4
 
     def test_a_file_that_stays_locked_is_told_once(
-        self, machine: Machine, held: Callable[[], int], warnings: Callable[[], list[str]]
+        self, machine: Machine, held: Callable[[], Holder], warnings: Callable[[], list[str]]
     ) -> None:
         bucket = machine.used(2)
         for told in (1, 2):
-            handle = held()
+            holder = held()
             assert not bucket.acquire(timeout=1.9)
             assert len(warnings()) == told - 1
             assert not bucket.acquire(timeout=20)
             assert len(warnings()) == told
             assert "keeps the file" in warnings()[-1]
             assert str(machine.file) in warnings()[-1]
-            os.close(handle)
+            holder.let_go()
             assert bucket.acquire(timeout=0)
             machine.clock.advance(WINDOW)
 
+    def test_times_far_apart_when_it_was_locked_are_not_one(
+        self, machine: Machine, held: Callable[[], Holder], warnings: Callable[[], list[str]]
+    ) -> None:
+        bucket = machine.used(2)
+        for _ in range(3):
+            holder = held()
+            assert not bucket.acquire(timeout=0)
+            holder.let_go()
+            machine.clock.advance(10)
+        assert warnings() == []
+
+    def test_while_threads_wait_for_it_ends_do_not_try_it_again(
+        self, file: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = ManualClock()
+        bucket, other = (TokenBucket(9, burst=9, clock=clock, file=file) for _ in range(2))
+        taken = take_all(bucket)
+        holder = held()
+        waiter = threading.Thread(target=bucket.acquire, daemon=True)
+        waiter.start()
+        clock.await_waiters(1)
+        tries: list[int] = []
+
+        def count_tries(handle: int) -> bool:
+            tries.append(handle)
+            return try_lock(handle)
+
+        monkeypatch.setattr(shared_page, "try_lock", count_tries)
+        end_all(taken)
+        assert tries == []
+        holder.let_go()
+        clock.advance(0.06)
+        assert not bucket.acquire(timeout=0)
+        assert not other.acquire(timeout=0)
+        assert other.stats[3:5] == (0, 9)
+        clock.advance(1.0)
+        waiter.join(10)
+        assert not waiter.is_alive()
+
+    def test_when_an_end_found_it_locked_the_next_do_not_try_it_at_once(
+        self, file: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = ManualClock()
+        bucket = TokenBucket(4, burst=4, clock=clock, file=file)
+        taken = take_all(bucket)
+        waiter = threading.Thread(target=bucket.acquire, daemon=True)
+        waiter.start()
+        clock.await_waiters(1)
+        holder = held()
+        tries: list[int] = []
+
+        def count_tries(handle: int) -> bool:
+            tries.append(handle)
+            return try_lock(handle)
+
+        monkeypatch.setattr(shared_page, "try_lock", count_tries)
+        end_all(taken[:1])
+        tried = len(tries)
+        assert tried > 1
+        end_all(taken[1:])
+        assert len(tries) == tried
+        holder.let_go()
+        clock.advance(1.01)
+        clock.advance(1.01)
+        waiter.join(10)
+        assert not waiter.is_alive()
+
     def test_a_forked_child_owes_nothing_of_its_parent(
-        self, machine: Machine, held: Callable[[], int]
+        self, machine: Machine, held: Callable[[], Holder]
     ) -> None:
         bucket = machine.used(2)
         with bucket.slot(timeout=0):
-            handle = held()
+            holder = held()
         bucket._begin_in_child()
-        os.close(handle)
+        holder.let_go()
         bucket.acquire(timeout=0)
         assert bucket.stats.in_flight == 1  # the parent's, which ends it
 
     def test_a_slot_that_comes_free_meanwhile_is_taken_when_the_other_lets_go(
-        self, machine: Machine, held: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+        self, machine: Machine, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bucket = machine.used(1)
-        handle = held()
+        holder = held()
         tries: list[int] = []
 
         def try_lock_late(wanted: int) -> bool:
             tries.append(wanted)
             if len(tries) == 10:
-                os.close(handle)
+                holder.let_go()
             return try_lock(wanted)
 
         monkeypatch.setattr(shared_page, "try_lock", try_lock_late)

@@ -57,6 +57,15 @@ def test_refusals_more_than_a_minute_apart_lower_nothing(clock: ManualClock) -> 
     assert bucket.stats.usable == 18
 
 
+def test_a_refusal_after_clean_minutes_takes_back_nothing_that_they_gave(clock: ManualClock) -> None:
+    bucket = TokenBucket(18, clock=clock)
+    refuse(bucket, clock, 3)
+    assert bucket.stats.usable == 4
+    clock.advance(181)  # unseen by anybody
+    bucket.refused()
+    assert bucket.stats.usable == 7
+
+
 def test_the_lowered_slots_hold_and_the_window_stays(clock: ManualClock) -> None:
     bucket = TokenBucket(8, burst=8, clock=clock)
     refuse(bucket, clock, 2)

@@ -27,11 +27,11 @@ class TestWithinAnAction:
         real = getattr(owner, name)
 
         def interrupted(*args: Any, **named: Any) -> Any:
-            monkeypatch.setattr(owner, name, real)
             told = real(*args, **named)
-            slot = bucket.slot(timeout=0)
-            slot.__enter__()
-            taken.append(slot)
+            if not taken:
+                monkeypatch.setattr(owner, name, real)
+                taken.append(bucket.slot(timeout=0))
+                taken[0].__enter__()
             return told
 
         monkeypatch.setattr(owner, name, interrupted)
@@ -80,8 +80,10 @@ class TestWithinAnAction:
             with monkeypatch.context() as patch:
                 taken = self.nest(second, patch, owner, name)
                 slot.__exit__(None, None, None)
-            assert (first.stats.in_flight, first.stats.cooling) == (1, 2), name
-            assert len(take_all(first)) == 3
+            # One that came between, and wrote, has counted the end once more.
+            cooling = 2 if name == "resume" else 3
+            assert (first.stats.in_flight, first.stats.cooling) == (1, cooling), name
+            assert len(take_all(first)) == 5 - cooling
             end_all(taken)
             machine.clock.advance(100)
 

@@ -43,6 +43,7 @@ class Player:
         self.table = SlotTable(rate, burst, MOST_SLOTS)
         self.now = 0.0
         self.open: list[int] = []
+        self.calls = 0
 
     def step(self, kind: str, seconds: float, rate: float) -> object:
         """What the table says to the step."""
@@ -55,18 +56,19 @@ class Player:
                 if kind == "cool":
                     table.cool(now)
                 else:
-                    table.take(now, 2.5)
-                    self.open.append(table.granted)
+                    self.calls += 1
+                    table.take(self.calls, now, 2.5)
+                    self.open.append(self.calls)
             return is_ready
         if kind == "late":
             return table.complete(0, now, 0.0)
         if kind in ("complete", "give back"):
             if not self.open:
                 return None
-            number = self.open.pop(int(seconds * 1000) % len(self.open))
+            call = self.open.pop(int(seconds * 1000) % len(self.open))
             if kind == "complete":
-                return table.complete(number, now, seconds)
-            table.give_back(number)
+                return table.complete(call, now, seconds)
+            table.give_back(call)
         elif kind == "refuse":
             return table.refuse(now)
         elif kind == "pause":
@@ -152,8 +154,8 @@ def test_a_reshaped_table_is_spaced_and_sized_as_a_new_one(first: float, second:
 
 def test_what_cools_when_the_rate_is_lowered_cools_for_the_longer_window() -> None:
     table = SlotTable(2, 2)
-    table.take(0.0, 60)
-    table.take(0.0, 60)
+    table.take(1, 0.0, 60)
+    table.take(2, 0.0, 60)
     table.complete(1, 0.5, 0.0)
     table.reshape(0.5)  # one slot of two seconds
     assert table.ready_at(1.0) == 2.502  # until then the other is in flight besides
