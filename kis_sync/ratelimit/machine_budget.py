@@ -19,9 +19,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 from kis_sync.errors import ConfigurationError
@@ -63,7 +63,7 @@ class MachineBudget:
         self._written = b""  # what the table is, as bytes; while the page says so too, it is up to date
         self._is_running = False
         self._entries = 0  # how often an action was begun
-        self.owed: deque[Callable[[SlotTable], object]] = deque()
+        self.owed: deque[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = deque()
         self._busy_since = inf  # the page was found locked ever since; ``inf`` once that is told
         self._busy_at = -inf  # when it was last found so
         self._is_new = True  # nothing was ever counted here
@@ -83,36 +83,34 @@ class MachineBudget:
 
         Within another action (a signal handler or a finaliser came between) it runs on the same table.
         """
-        if self._is_running:
-            return self._run(act, *args, **named)
+        is_within = self._is_running
         try:
             try:
-                self._begin()
-                self._written = b""
-                return self._run(act, *args, **named)
+                if not is_within:
+                    self._begin()
+                    self._written = b""
+                owed = self.owed.copy() if self.owed else ()
+                for owed_act, its_args, its_named in owed:
+                    owed_act(self._table, *its_args, **its_named)
+                told = act(self._table, *args, **named)
+                self._entries += 1
+                if self._is_running:
+                    self._write_down()
+                for each in owed:
+                    if self.owed and self.owed[0] is each:  # else who came between has run it as well
+                        self.owed.popleft()
+                return told
             finally:
-                self._is_running = False
-                self._page.unlock()
+                if not is_within:
+                    self._is_running = False
+                    self._page.unlock()
         finally:  # once more: an interrupt in the midst of this must not leave the machine locked
-            self._is_running = False
-            if self._page.has_lock:
-                self._page.unlock()
-            if self._to_tell:
-                self._tell()
-
-    def _run(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told:
-        """Run what is owed and the action on the table as it is, and write it down unless we are alone."""
-        owed = self.owed.copy()
-        for each in owed:
-            each(self._table)
-        told = act(self._table, *args, **named)
-        self._entries += 1
-        if self._is_running:
-            self._write_down()
-        for each in owed:
-            with suppress(ValueError):  # somebody who came between has run it as well: it counts twice
-                self.owed.remove(each)
-        return told
+            if not is_within:
+                self._is_running = False
+                if self._page.has_lock:
+                    self._page.unlock()
+                if self._to_tell:
+                    self._tell()
 
     def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
         """Run the action, or let the next one run it before itself: all times in it are told by then."""
@@ -124,7 +122,7 @@ class MachineBudget:
 
     def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
         """Let the next action run this one before itself: by then, all its times are told."""
-        self.owed.append(lambda table: act(table, *args, **named))
+        self.owed.append((act, args, named))
 
     def settle(self) -> bool:
         """Write down what is owed, unless another process keeps the file locked: then it stays owed."""
