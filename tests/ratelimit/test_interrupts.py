@@ -316,7 +316,7 @@ def test_a_grant_that_was_not_written_is_given_back_without_taking_anothers(
 def test_what_is_interrupted_before_it_is_written_has_not_happened(machine: Machine) -> None:
     bucket, other = machine.used(3), machine.used(3)
     assert other.acquire(timeout=0)
-    before = other.stats
+    before = bucket.stats  # which has read, and written, what is there
     with interrupted_before_it_is_written(), pytest.raises(Interrupted):
         bucket.acquire(timeout=0)
     with interrupted_before_it_is_written(), pytest.raises(Interrupted):
