@@ -8,9 +8,10 @@ Which slots are free when is ``slots.SlotTable``'s business (the proof is there)
 have a part in them that of a ``budget.Budget``; here threads wait.
 The queue is a deque of waiters, each with its own Condition on the one lock. Only the first asks the budget,
 whoever leaves the queue wakes the new first. The lock is re-entrant, so that a finaliser or a signal
-handler that runs inside it can still close a broker. The way out of the queue and the end of a call are
-walked twice, so that an interrupt in the midst of them loses neither a slot nor the others' turn; one that
-strikes in the instant before ``Slot.__exit__`` has begun leaves the slot to its lease.
+handler that runs inside it can still use the bucket; it goes before a thread that it keeps from waiting. The
+way out of the queue and the end of a call are walked twice, so that an interrupt in the midst of them loses
+neither a slot nor the others' turn; one that strikes in the instant before ``Slot.__exit__`` has begun
+leaves the slot to its lease.
 
 A shared budget is in a file, which is slow, and using it lets other threads run. So a call's end is noted,
 and the note left to a thread that is about to use the file anyway, if there is one.
@@ -113,11 +114,12 @@ class Slot:
 class _Waiter:
     """A thread in the queue."""
 
-    __slots__ = ("condition", "owner")
+    __slots__ = ("condition", "owner", "thread")
 
     def __init__(self, lock: threading.RLock, owner: threading.Event | None) -> None:
         self.condition = threading.Condition(lock)
         self.owner = owner
+        self.thread = threading.get_ident()
 
 
 class TokenBucket:
@@ -302,10 +304,11 @@ class TokenBucket:
                     self._wake_head()
 
     def _settle(self) -> None:
-        """Have what is owed run, unless another thread will: one that is coming, or found the file busy.
+        """Have what is owed run, unless a thread is coming that will, after this one has gone.
 
         Noted is before looked: whoever has done what it came for, or begins to wait, after this look finds
-        the note. While threads wait it is run at once, since another process may wait for just that.
+        the note. While threads wait it is run at once, since another process may wait for just that; but a
+        file that was just found locked is left to the first of them, or to the next call.
         """
         while self._budget.owed and (not self._coming or (self._queue and self._now() >= self._busy_until)):
             me = threading.get_ident()
@@ -331,7 +334,7 @@ class TokenBucket:
         waiter = _Waiter(self._lock, owner)
         try:
             try:
-                self._queue.append(waiter)
+                self._join_queue(waiter)
                 self._wait_in_queue(waiter, slot, timeout)
             finally:
                 self._leave(waiter)
@@ -340,6 +343,13 @@ class TokenBucket:
             if not self._queue:
                 self._budget.leave_line()
             raise
+
+    def _join_queue(self, waiter: _Waiter) -> None:
+        """Go to the end of the queue; a signal handler to its head, if its own thread waits below it."""
+        if any(other.thread == waiter.thread for other in self._queue):
+            self._queue.appendleft(waiter)
+        else:
+            self._queue.append(waiter)
 
     def _wait_in_queue(self, waiter: _Waiter, slot: Slot | None, timeout: float | None) -> None:
         began = self._now()
@@ -367,21 +377,27 @@ class TokenBucket:
             return self._busy_until
 
     def _grant(self, table: SlotTable, slot: Slot | None, since: float) -> float:
-        now = self._now()
-        ask_at = self._budget.turn(table, now, since)
-        if ask_at > now:
-            return ask_at
-        if slot is None:
-            table.cool(now)
-        else:
-            # All that undoing needs is noted before anything is done.
-            slot.number = table.granted + 1
-            slot._call = call = next(self._calls)
-            slot._held = 0.0
-            slot._life = self._life
-            slot._taken = True
-            table.take(call, now, slot._lease)
-        return _GRANTED
+        while True:
+            granted = table.granted
+            now = self._now()
+            ask_at = self._budget.turn(table, now, since)
+            if ask_at > now:
+                return ask_at
+            if slot is None:
+                table.cool(now)
+            else:
+                # All that undoing needs is noted before anything is done.
+                slot.number = granted + 1
+                slot._call = call = next(self._calls)
+                slot._held = 0.0
+                slot._life = self._life
+                slot._taken = True
+                table.take(call, now, slot._lease)
+            if table.granted == granted + 1:
+                return _GRANTED
+            if slot is not None:  # a signal handler came between, and may have taken the last
+                table.give_back(slot._call)
+                slot._taken = False
 
     def _wait(self, condition: threading.Condition, seconds: float) -> None:
         try:

@@ -234,7 +234,6 @@ class MachineBudget:
         if self._has_gap:
             # Others may grant where the file was until they look for its name.
             self._table.pause(now + _NAME_IS_FRESH + self._table.window + GUARD)
-        self._has_gap = self._is_new = False
 
     def _settle_on_a_rate(self, now: float) -> None:
         """Say which rate this process asks for; the lowest of those that count holds."""
@@ -266,6 +265,7 @@ class MachineBudget:
                 self._count_alone(now, error)
                 return
             self._written = content
+            self._has_gap = self._is_new = False  # not before: it may have been interrupted till then
             if self._is_useless:
                 self._is_useless = False
                 _told_useless.pop(self._folder, None)

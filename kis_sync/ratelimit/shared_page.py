@@ -26,6 +26,10 @@ class PageBusyError(Exception):
     """Another process has locked the page and does not let go of it."""
 
 
+class _GivenUpError(OSError):
+    """Somebody who came between has given the file up."""
+
+
 class SharedPage:
     """The page in the file ``path``; made, readable by its owner only, when it is first locked."""
 
@@ -34,6 +38,7 @@ class SharedPage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
+        self._is_known = False  # what is open was written by us
         self.has_lock = False
 
     @property
@@ -42,7 +47,7 @@ class SharedPage:
         return self._handle is not None
 
     def lock(self, *, by_name: bool) -> bool:
-        """Have the page for oneself until ``unlock``; whether it is the one that was locked last.
+        """Have the page for oneself until ``unlock``; whether it is the one that was written last.
 
         That it was moved away or removed is seen only when it is looked for ``by_name``, which costs.
 
@@ -50,7 +55,7 @@ class SharedPage:
         """
         if self.has_lock:
             self.unlock()  # somebody below us in this thread has it: Windows would not lock it once more
-        is_same = self._handle is not None
+        is_same = self._handle is not None and self._is_known
         while True:
             handle = self._opened() if self._handle is None else self._handle
             self.has_lock = True  # noted before, for whoever is interrupted after
@@ -80,12 +85,14 @@ class SharedPage:
 
     def begins_with(self, content: bytes) -> bool:
         """Whether the locked page begins with that."""
-        assert self._handle is not None
+        if self._handle is None:
+            raise _GivenUpError
         return _read_at(self._handle, len(content), 0) == content
 
     def read(self) -> bytes:
         """The locked page; what was cut off is zeros."""
-        assert self._handle is not None
+        if self._handle is None:
+            raise _GivenUpError
         content = _read_at(self._handle, SIZE, 0)
         if len(content) < SIZE:
             self._fill(self._handle, len(content))
@@ -93,9 +100,11 @@ class SharedPage:
 
     def write(self, content: bytes) -> None:
         """Let the locked page begin with that; ``OSError`` when it could not be written whole."""
-        assert self._handle is not None
+        if self._handle is None:
+            raise _GivenUpError
         if _write_at(self._handle, content, 0) != len(content):
             raise OSError("the disk is full")
+        self._is_known = True
 
     def give_up(self) -> None:
         """Unlock and leave the file; first unlocked, so that an interrupt between leaves it so."""
@@ -122,6 +131,7 @@ class SharedPage:
             return False
 
     def _opened(self) -> int:
+        self._is_known = False
         try:
             self._handle = os.open(self._path, _OPEN, 0o600)
         except FileNotFoundError:

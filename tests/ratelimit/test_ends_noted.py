@@ -23,25 +23,32 @@ def entered(bucket: TokenBucket) -> Slot:
     return slot
 
 
-def in_another_thread(do: Callable[[], object]) -> threading.Thread:
-    """Do it, and wait until it is done, or seems to wait for something."""
+def in_another_thread(do: Callable[[], object], patience: float) -> threading.Thread:
+    """Do it, and wait until it is done, or so many seconds."""
     thread = threading.Thread(target=do, daemon=True)
     thread.start()
-    thread.join(0.5)
+    thread.join(patience)
     return thread
 
 
 class During:
     """Does something once, in another thread, before the next call of a function of the owner."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, do: Callable[[], object]):
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        owner: Any,
+        name: str,
+        do: Callable[[], object],
+        patience: float = 10,
+    ) -> None:
         real = getattr(owner, name)
         self.was_done = False
 
         def with_it(*args: Any, **named: Any) -> Any:
             if not self.was_done:
                 self.was_done = True
-                self.thread = in_another_thread(do)
+                self.thread = in_another_thread(do, patience)
                 self.waited = self.thread.is_alive()
             return real(*args, **named)
 
@@ -83,7 +90,7 @@ def test_one_that_ends_while_a_time_out_is_told_is_written_down(
     bucket, other = machine.used(1), machine.used(1)
     ending = entered(bucket)
     with monkeypatch.context() as patch:
-        during = During(patch, TokenBucket, "_told_too_late", lambda: ending.__exit__(None, None, None))
+        during = During(patch, TokenBucket, "_told_too_late", lambda: ending.__exit__(None, None, None), 0.1)
         with pytest.raises(RateLimitError):
             entered(bucket)
     during.thread.join(10)  # somebody waited, so that it was not left to others

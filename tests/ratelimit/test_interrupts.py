@@ -5,7 +5,6 @@ This room changes when the way out of the queue changes.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import linecache
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,17 +26,14 @@ import kis_sync.ratelimit
 from kis_sync import file_lock
 from kis_sync.clock import Clock, ManualClock, SystemClock
 from kis_sync.errors import RateLimitError
-from kis_sync.ratelimit import Slot, TokenBucket, machine_budget, shared_page
+from kis_sync.ratelimit import Slot, TokenBucket, shared_page
 from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
+from tests.ratelimit.interrupts import Interrupted, interrupted_before_it_is_written
 from tests.ratelimit.machines import Machine
 
 OURS: set[str | None] = {str(path) for path in Path(kis_sync.ratelimit.__file__).parent.glob("*.py")}
 WITH_THE_LOCK = OURS | {file_lock.__file__}
-
-
-class Interrupted(BaseException):
-    """Raised out of nowhere, as Ctrl-C would be."""
 
 
 class Interrupter:
@@ -281,19 +277,6 @@ def test_a_file_that_fails_while_it_is_interrupted_at_any_line_stays_unlocked(
     every_line(WITH_THE_LOCK, play)
 
 
-@contextlib.contextmanager
-def interrupted_before_it_is_written() -> Iterator[None]:
-    """The next who is about to write the file is interrupted."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def strike(*_: object) -> bytes:
-            patch.undo()
-            raise Interrupted
-
-        patch.setattr(machine_budget, "packed", strike)
-        yield
-
-
 def test_a_grant_that_was_not_written_is_given_back_without_taking_anothers(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,6 +363,7 @@ def test_an_end_noted_while_another_call_is_interrupted_at_any_line_is_written(
             owner, name = (TokenBucket, "_wake_head") if ends == "time-out" else (shared_page, "_write_at")
             patch.setattr(owner, name, with_a_note(getattr(owner, name)))
             run_apart(interrupter, call)
+        assert was_noted or interrupter.struck
         if was_noted and not (ends == "slot" and interrupter.struck and "__exit__" in interrupter.struck):
             other.acquire(timeout=0)  # so that it looks
             left = 1 if ends == "time-out" else 0

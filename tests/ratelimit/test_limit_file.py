@@ -22,6 +22,7 @@ from kis_sync.ratelimit import Slot, TokenBucket, shared_page
 from kis_sync.ratelimit.budget_record import unpacked
 from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import end_all, take_all
+from tests.ratelimit.interrupts import Interrupted, interrupted_before_it_is_written
 from tests.ratelimit.machines import GAP, WINDOW, Machine, count
 
 UNSEEN = 0.051  # seconds after which it is seen that a file was moved away, at the latest
@@ -192,6 +193,29 @@ class TestTheFile:
         while not count(early):
             machine.clock.advance(0.001)
         assert machine.clock.monotonic() - granted_at > 1.0
+
+    @posix_only
+    @pytest.mark.parametrize("between", ["nothing", "locked", "interrupted"])
+    def test_that_it_was_moved_is_known_until_the_new_one_is_written(
+        self, machine: Machine, between: str
+    ) -> None:
+        bucket = machine.used(4)
+        in_flight = take_all(bucket)
+        machine.file.unlink()
+        machine.clock.advance(UNSEEN)
+        with machine.bucket(4).slot(timeout=0):  # of one that came after
+            pass
+        machine.clock.advance(WINDOW)
+        if between == "locked":
+            holder = Holder(machine.file)
+            assert not bucket.acquire(timeout=0)
+            holder.let_go()
+        elif between == "interrupted":
+            with interrupted_before_it_is_written(), pytest.raises(Interrupted):
+                bucket.acquire(timeout=0)
+        assert take_all(bucket) == []
+        machine.clock.advance(GAP)
+        assert (bucket.stats.in_flight, take_all(bucket)) == (len(in_flight), [])
 
     @posix_only
     def test_a_pause_and_a_lowering_outlive_it(self, machine: Machine) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kis_sync.errors import RateLimitError
 from kis_sync.file_lock import try_lock
 from kis_sync.ratelimit import Slot, TokenBucket, machine_budget, shared_page
 from kis_sync.ratelimit.machine_budget import MachineBudget
 from kis_sync.ratelimit.slots import SlotTable
 from tests.platforms import module_on
-from tests.ratelimit.clocks import end_all, take_all
+from tests.ratelimit.clocks import JumpClock, end_all, take_all
 from tests.ratelimit.machines import Machine
 
 
@@ -87,20 +89,63 @@ class TestWithinAnAction:
             end_all(taken)
             machine.clock.advance(100)
 
+    @pytest.mark.parametrize(
+        ("owner", "name"),
+        [(SlotTable, "ready_at"), (shared_page.SharedPage, "lock"), (machine_budget, "packed")],
+    )
     def test_nor_when_what_comes_between_finds_the_disk_full(
-        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
     ) -> None:
         bucket = machine.used(6)
         real = shared_page._write_at
         with monkeypatch.context() as patch:
             patch.setattr(shared_page, "_write_at", lambda *_: 0)
-            taken = self.nest(bucket, patch, SlotTable, "ready_at")
+            taken = self.nest(bucket, patch, owner, name)
             with bucket.slot(timeout=0):
                 pass
         assert shared_page._write_at is real
         assert len(taken) == 1
         assert bucket.stats[3:5] == (1, 1)
         assert len(take_all(bucket)) == 4
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_the_last_slot_is_not_had_by_one_that_came_between_as_well(
+    file: Path, monkeypatch: pytest.MonkeyPatch, is_shared: bool, is_bare: bool
+) -> None:
+    bucket = TokenBucket(2, burst=2, clock=JumpClock(), file=file if is_shared else None)
+    assert bucket.acquire(timeout=0)
+    with monkeypatch.context() as patch:
+        taken = TestWithinAnAction().nest(bucket, patch, SlotTable, "ready_at")
+        if is_bare:
+            assert not bucket.acquire(timeout=0)
+        else:
+            with pytest.raises(RateLimitError), bucket.slot(timeout=0):
+                pytest.fail("granted")
+    assert len(taken) == 1
+    assert bucket.stats.in_flight == 1
+
+
+def test_a_signal_handler_waits_for_no_thread_that_it_keeps_from_waiting() -> None:
+    served: list[str] = []
+
+    class Signalled(JumpClock):
+        def wait(self, condition: threading.Condition, timeout: float | None = None) -> None:
+            if not self.was:
+                self.was = True
+                assert bucket.acquire(timeout=30)
+                served.append("handler")
+            super().wait(condition, timeout)
+
+        was = False
+
+    bucket = TokenBucket(1, clock=Signalled())
+    assert bucket.acquire(timeout=0)
+    assert bucket.acquire(timeout=30)
+    served.append("thread")
+    assert served == ["handler", "thread"]
+    assert bucket.stats.waiting == 0
 
 
 def is_free(file: Path) -> bool:
