@@ -38,6 +38,8 @@ _ALONE = 60.0  # seconds for which a process counts for itself before it tries t
 _LATER_THAN_NOW = 1.0  # seconds; a record further ahead is from before the machine was started
 _BUSY_FOR_LONG = 2.0  # seconds for which a page may stay locked by others before that is told
 _log = logging.getLogger("kis_sync")
+_told_useless: WeakValueDictionary[Path, MachineBudget] = WeakValueDictionary()
+"""The folders in which no file can be used, and who told: the buckets of a broker have a file each in one."""
 
 
 class MachineBudget:
@@ -302,10 +304,6 @@ class MachineBudget:
         """
         while self._to_tell:
             _log.warning(self._to_tell.pop(0))
-
-
-_told_useless: WeakValueDictionary[Path, MachineBudget] = WeakValueDictionary()
-"""The folders in which no file can be used, and who told: the buckets of a broker have a file each in one."""
 
 
 def _nothing(table: SlotTable) -> None:

@@ -26,10 +26,6 @@ class PageBusyError(Exception):
     """Another process has locked the page and does not let go of it."""
 
 
-class _GivenUpError(OSError):
-    """Somebody who came between has given the file up."""
-
-
 class SharedPage:
     """The page in the file ``path``; made, readable by its owner only, when it is first locked."""
 
@@ -85,24 +81,19 @@ class SharedPage:
 
     def begins_with(self, content: bytes) -> bool:
         """Whether the locked page begins with that."""
-        if self._handle is None:
-            raise _GivenUpError
-        return _read_at(self._handle, len(content), 0) == content
+        return _read_at(self._locked(), len(content), 0) == content
 
     def read(self) -> bytes:
         """The locked page; what was cut off is zeros."""
-        if self._handle is None:
-            raise _GivenUpError
-        content = _read_at(self._handle, SIZE, 0)
+        handle = self._locked()
+        content = _read_at(handle, SIZE, 0)
         if len(content) < SIZE:
-            self._fill(self._handle, len(content))
+            self._fill(handle, len(content))
         return content.ljust(SIZE, b"\0")
 
     def write(self, content: bytes) -> None:
         """Let the locked page begin with that; ``OSError`` when it could not be written whole."""
-        if self._handle is None:
-            raise _GivenUpError
-        if _write_at(self._handle, content, 0) != len(content):
+        if _write_at(self._locked(), content, 0) != len(content):
             raise OSError("the disk is full")
         self._is_known = True
 
@@ -122,6 +113,11 @@ class SharedPage:
 
     def __del__(self) -> None:
         self.close()
+
+    def _locked(self) -> int:
+        if self._handle is None:
+            raise OSError("it was given up while it was in use")  # by a signal handler or a finaliser
+        return self._handle
 
     def _has_the_name(self, found: os.stat_result) -> bool:
         """Whether the file that was found open is still the one of that name."""

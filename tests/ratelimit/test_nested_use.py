@@ -173,6 +173,8 @@ def test_a_page_is_left_unlocked(file: Path) -> None:
     page.close()
     assert is_free(file)
     assert not page.is_open
+    with pytest.raises(OSError, match="given up"):
+        page.read()
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])
