@@ -176,8 +176,10 @@ class TestFork:
     def test_a_child_is_not_its_parent_and_does_not_keep_it_alive(self, tmp_path: Path) -> None:
         script = """
 parents = journal.leaving(journal.open("parent's", wish(), NOW)[0], NOW)
+from_parent, to_child = os.pipe()
 child = os.fork()
 if child == 0:
+    os.read(from_parent, 1)  # who reads our line kills the parent, which must not be at its work still
     entry, is_new = journal.open("child's", wish(), NOW)
     try:
         journal.leaving(parents, NOW)
@@ -186,6 +188,7 @@ if child == 0:
     wait()
     os._exit(0)
 accepted(journal, "5", "parent's later")
+os.write(to_child, b"x")
 os.waitpid(child, 0)
 """
         journal = journal_in(tmp_path)
