@@ -221,7 +221,7 @@ class TestTheFilesOfTheLimit:
     def test_are_made_with_the_first_call_by_default(self, tmp_path: Path) -> None:
         names = self.call(tmp_path / "cache")
         assert len(names) == 2  # one for calls, one for issues of access tokens
-        assert all(name.startswith("limit-2-") and len(name) == 40 for name in names)
+        assert all(name.startswith("limit-3-") and len(name) == 40 for name in names)
 
     def test_are_not_made_where_a_process_counts_for_itself(self, tmp_path: Path) -> None:
         assert self.call(tmp_path / "cache", shared="process") == []

@@ -13,8 +13,8 @@ way out of the queue and the end of a call are walked twice, so that an interrup
 neither a slot nor the others' turn; one that strikes in the instant before ``Slot.__exit__`` has begun
 leaves the slot to its lease.
 
-A shared budget is in a file, which is slow, and using it lets other threads run. So a call's end is noted,
-and the note left to a thread that is about to use the file anyway, if there is one.
+A shared budget is in a file, which is slow, and using it lets other threads run. So the end of a call is
+noted there without any lock.
 
 This room changes when the way of waiting for a slot changes.
 """
@@ -25,8 +25,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +61,18 @@ class Slot:
     ``number`` says the how-manyth grant it was (0 before it is entered) of all that its bucket knows of.
     """
 
-    __slots__ = ("_bucket", "_call", "_held", "_lease", "_life", "_owner", "_taken", "_timeout", "number")
+    __slots__ = (
+        "_bucket",
+        "_call",
+        "_held",
+        "_lease",
+        "_lease_end",
+        "_life",
+        "_owner",
+        "_taken",
+        "_timeout",
+        "number",
+    )
 
     def __init__(
         self, bucket: TokenBucket, timeout: float | None, lease: float, owner: threading.Event | None
@@ -73,6 +83,7 @@ class Slot:
         self._owner = owner
         self._call = 0
         self._held = 0.0
+        self._lease_end = inf
         self._life = 0
         self._taken = False
         self.number = 0
@@ -155,9 +166,6 @@ class TokenBucket:
         self._queue: deque[_Waiter] = deque()
         self._head_wakes_at = inf
         self._is_shared = file is not None
-        self._coming: set[int] = set()  # threads that use the shared budget, or will before they go
-        self._busy_until = -inf  # until when not to try a shared budget that was found busy
-        self._calls = _call_ids()
         self._life = 0  # another in a forked child
         _buckets.add(self)
 
@@ -262,23 +270,8 @@ class TokenBucket:
 
     def _take(self, slot: Slot | None, timeout: float | None, owner: threading.Event | None) -> None:
         """Wait until a slot is granted; without ``slot`` it is one that nobody ends."""
-        if not self._is_shared:
-            with self._lock:
-                self._await_turn(slot, timeout, owner)
-            return
-        me = threading.get_ident()
-        try:
-            try:
-                self._coming.add(me)
-                with self._lock:
-                    self._await_turn(slot, timeout, owner)
-            finally:
-                self._coming.discard(me)
-                self._settle()
-        except BaseException:
-            self._coming.discard(me)
-            self._settle()
-            raise
+        with self._lock:
+            self._await_turn(slot, timeout, owner)
 
     def _give_back(self, slot: Slot) -> None:
         """Undo a grant under which nothing was sent, and let the others see it."""
@@ -290,37 +283,18 @@ class TokenBucket:
 
     def _complete(self, slot: Slot) -> None:
         """End the call; of a shared budget by a note, which waits for nobody."""
-        if self._is_shared:
-            if self._is_ours(slot):
-                self._budget.owe(SlotTable.complete, slot._call, self._now(), slot._held)
-                slot._taken = False
-            self._settle()
+        if not self._is_ours(slot):
+            return
+        if self._is_shared and self._budget.note_end(
+            slot._call, self._now(), slot._held, slot._lease_end
+        ):  # its slot is free after a window, and no waiting thread looks later than that
+            slot._taken = False
             return
         with self._lock:
-            if self._is_ours(slot):
-                free_at = self._budget.run(SlotTable.complete, slot._call, self._now(), slot._held)
-                slot._taken = False
-                if self._queue and free_at < self._head_wakes_at:
-                    self._wake_head()
-
-    def _settle(self) -> None:
-        """Have what is owed run, unless a thread is coming that will, after this one has gone.
-
-        Noted is before looked: whoever has done what it came for, or begins to wait, after this look finds
-        the note. While threads wait it is run at once, since another process may wait for just that; but a
-        file that was just found locked is left to the first of them, or to the next call.
-        """
-        while self._budget.owed and (not self._coming or (self._queue and self._now() >= self._busy_until)):
-            me = threading.get_ident()
-            try:
-                self._coming.add(me)
-                with self._lock:
-                    is_settled = self._budget.settle()
-            finally:
-                self._coming.discard(me)
-            if not is_settled:
-                self._busy_until = self._now() + _BUSY
-                return
+            free_at = self._budget.change(SlotTable.complete, slot._call, self._now(), slot._held)
+            slot._taken = False
+            if self._queue and free_at is not None and free_at < self._head_wakes_at:
+                self._wake_head()
 
     def _is_ours(self, slot: Slot) -> bool:
         """Whether the slot is taken by a call of this process, not of the one that it was forked from."""
@@ -373,8 +347,7 @@ class TokenBucket:
         try:
             return self._budget.run(self._grant, slot, since)
         except BudgetBusyError:
-            self._busy_until = self._now() + _BUSY
-            return self._busy_until
+            return self._now() + _BUSY
 
     def _grant(self, table: SlotTable, slot: Slot | None, since: float) -> float:
         while True:
@@ -388,7 +361,8 @@ class TokenBucket:
             else:
                 # All that undoing needs is noted before anything is done.
                 slot.number = granted + 1
-                slot._call = call = next(self._calls)
+                slot._call = call = self._budget.new_call(table)
+                slot._lease_end = now + slot._lease
                 slot._held = 0.0
                 slot._life = self._life
                 slot._taken = True
@@ -430,8 +404,6 @@ class TokenBucket:
         """After a fork: the parent's threads do not exist here, and one of them may hold the lock."""
         self._lock = threading.RLock()
         self._queue = deque()
-        self._coming = set()
-        self._calls = _call_ids()
         self._life += 1
         self._budget.begin_in_child(self._now())
 
@@ -444,11 +416,6 @@ def _budget(
     from kis_sync.ratelimit.machine_budget import MachineBudget  # imported where used
 
     return MachineBudget(Path(file), rate, burst, now)
-
-
-def _call_ids() -> Iterator[int]:
-    """A number for each call, which no other process gives to one of its own."""
-    return count(int.from_bytes(os.urandom(7), "little"))
 
 
 def _refuse(table: SlotTable, now: float) -> tuple[float, int, int] | None:

@@ -6,7 +6,8 @@ in another place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -34,20 +35,18 @@ class Budget(Protocol):
         ...
 
     def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
-        """Run an action that must be run, be it later: then it is owed, and ``None`` is told."""
+        """Run an action that must be run, be it with the next one: then ``None`` is told."""
         ...
 
-    @property
-    def owed(self) -> Collection[object]:
-        """The actions that are owed."""
+    def new_call(self, table: SlotTable) -> int:
+        """A number for a call, which no other call of any process has or will have. Only within an action."""
         ...
 
-    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> object:
-        """Have an action run with the next one. Of a shared budget by any thread: it needs no lock."""
-        ...
+    def note_end(self, call: int, at: float, held: float, lease_end: float) -> bool:
+        """Say that a call ended, for every process to see, waiting for nobody; by any thread, without a lock.
 
-    def settle(self) -> bool:
-        """Run what is owed; whether that was possible."""
+        ``False``: it must be said by an action.
+        """
         ...
 
     def look(self, act: Action[[], Told]) -> Told:
@@ -75,12 +74,11 @@ class Budget(Protocol):
 
 
 class OwnBudget:
-    """The budget of a bucket that shares with nobody; its actions are so short that it owes nothing."""
-
-    owed = ()
+    """The budget of a bucket that shares with nobody; its actions are so short that nothing is noted."""
 
     def __init__(self, rate: float, burst: int | None) -> None:
         self._table = SlotTable(rate, burst)
+        self._calls = count(1)
         self.rate = rate
         self.file: Path | None = None
 
@@ -88,11 +86,15 @@ class OwnBudget:
         """Run the action."""
         return act(self._table, *args, **named)
 
-    look = change = owe = run
+    look = change = run
 
-    def settle(self) -> bool:
-        """Nothing is owed."""
-        return True
+    def new_call(self, table: SlotTable) -> int:
+        """The next number."""
+        return next(self._calls)
+
+    def note_end(self, call: int, at: float, held: float, lease_end: float) -> bool:
+        """No."""
+        return False
 
     def turn(self, table: SlotTable, now: float, since: float) -> float:
         """When there is a slot: who waits is in the bucket's own queue, and woken by whoever changes that."""

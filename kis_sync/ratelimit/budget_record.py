@@ -1,7 +1,10 @@
 """What a budget's file says, as bytes: the past of its slots, the rates asked for of late, and who waits.
 
-All that is written is written at once, with a sum over it, so that a half-written or foreign content is
-known. This room changes when something else must be written down.
+All of the record is written at once, with a sum over it, so that a half-written or foreign content is known.
+Behind it the ends of calls are noted, each in a place of its own that its call's number tells. So an end can
+be written at any time, by whoever was granted the call, beside a record that another process writes: it
+counts for each call that the record still has in flight. This room changes when something else must be
+written down.
 """
 
 from __future__ import annotations
@@ -23,6 +26,12 @@ MOST_RATES = 8
 _MOST_IN_FLIGHT = 2 * MOST_SLOTS  # more than slots only when files were moved; those with the longest leases
 _LONGEST_PAUSE = 3600.0  # seconds; a file outlives whoever wrote it, and must not stop a machine for ever
 _MAGIC = b"KISSYNC1"
+ENDS_AT = 4096
+"""Where in the page the ends begin; a record is shorter than that."""
+END_PLACES = 128
+ENDS_SIZE = END_PLACES * 32
+_END = struct.Struct("<QddI")
+_END_SUMMED = struct.Struct("<Qdd")
 _HEAD = struct.Struct("<8sI")
 _FIXED = struct.Struct("<dQdddddd4H")
 
@@ -106,3 +115,27 @@ def unpacked(content: bytes) -> Record:
             )
         },
     )
+
+
+def end_place(call: int) -> int:
+    """Where in the page the end of a call is noted; of two calls in flight with one place, one is lost."""
+    return ENDS_AT + _place(call)
+
+
+def packed_end(call: int, at: float, held: float) -> bytes:
+    """The note that a call ended ``at``, and that its slot is held so many seconds longer."""
+    note = _END_SUMMED.pack(call, at, held)
+    return note + crc32(note).to_bytes(4, "little")
+
+
+def ended(ends: bytes, call: int) -> tuple[float, float] | None:
+    """What the ends say of a call: when it ended and how much longer its slot is held; ``None``: nothing."""
+    place = _place(call)
+    noted, at, held, checksum = _END.unpack_from(ends, place)
+    if noted != call or crc32(ends[place : place + _END_SUMMED.size]) != checksum:
+        return None
+    return at, held
+
+
+def _place(call: int) -> int:
+    return call % END_PLACES * 32

@@ -5,11 +5,13 @@ date moves; a record from before the last start of the machine is told by a time
 read and written as a whole under the lock, with a sum over it: a process that is killed leaves one record or
 the other, or a damaged one that is known as such, and never a lock. What it had in flight stays counted until
 its lease ends. A file that cannot be used costs the sharing, never a call: this process then counts for
-itself for a minute, and says so. While another process that was stopped keeps it locked, nothing is granted,
-and calls that end are written down with the next one of this process, or count until their lease ends.
+itself for a minute, and says so. While another process that was stopped keeps it locked, nothing is granted.
 
 What is not written down has not happened: an action that is interrupted before it was leaves a table that is
-read anew, and what is owed stays owed.
+read anew, and what was noted stays noted. A call's end has a place of its own in the file, and is written
+there without the lock by the process that was granted the call, which alone may until its lease ends: so it
+waits for nobody. Should such an end be lost (a process was stopped in the midst of it for longer than the
+lease, or more calls are in flight than there are places), the slot is free when the lease ends.
 
 This room changes when processes are to share in another way.
 """
@@ -17,8 +19,10 @@ This room changes when processes are to share in another way.
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -26,14 +30,26 @@ from weakref import WeakValueDictionary
 
 from kis_sync.errors import ConfigurationError
 from kis_sync.ratelimit.budget import Action, Asked, BudgetBusyError, Told
-from kis_sync.ratelimit.budget_record import MOST_RATES, MOST_SLOTS, DamagedRecordError, packed, unpacked
+from kis_sync.ratelimit.budget_record import (
+    END_PLACES,
+    ENDS_AT,
+    ENDS_SIZE,
+    MOST_RATES,
+    MOST_SLOTS,
+    DamagedRecordError,
+    end_place,
+    ended,
+    packed,
+    packed_end,
+    unpacked,
+)
 from kis_sync.ratelimit.shared_page import PageBusyError, SharedPage
 from kis_sync.ratelimit.slots import GUARD, SlotTable
 from kis_sync.ratelimit.waiting_line import WaitingLine
 
 _RATE_COUNTS = 60.0  # seconds after its last call for which a process's rate binds the others
 _RATE_IS_FRESH = 1.0  # seconds for which a rate need not be asked for again
-_NAME_IS_FRESH = 0.05  # seconds for which the open file is taken to be the one of its name
+_NAME_IS_FRESH = 0.25  # seconds for which the open file is taken to be the one of its name: looking is dear
 _ALONE = 60.0  # seconds for which a process counts for itself before it tries the file again
 _LATER_THAN_NOW = 1.0  # seconds; a record further ahead is from before the machine was started
 _BUSY_FOR_LONG = 2.0  # seconds for which a page may stay locked by others before that is told
@@ -65,7 +81,8 @@ class MachineBudget:
         self._written = b""  # what the table is, as bytes; while the page says so too, it is up to date
         self._is_running = False
         self._entries = 0  # how often an action was begun
-        self.owed: deque[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = deque()
+        self._notes: deque[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = deque()
+        self._calls = _call_numbers()
         self._busy_since = inf  # the page was found locked ever since; ``inf`` once that is told
         self._busy_at = -inf  # when it was last found so
         self._is_new = True  # nothing was ever counted here
@@ -91,16 +108,18 @@ class MachineBudget:
                 if not is_within:
                     self._begin()
                     self._written = b""
-                owed = self.owed.copy() if self.owed else ()
-                for owed_act, its_args, its_named in owed:
-                    owed_act(self._table, *its_args, **its_named)
+                notes = self._notes.copy() if self._notes else ()
+                for noted, its_args, its_named in notes:
+                    noted(self._table, *its_args, **its_named)
+                if self._table.in_flight:
+                    self._hear_of_ends()
                 told = act(self._table, *args, **named)
                 self._entries += 1
                 if self._is_running:
                     self._write_down()
-                for each in owed:
-                    if self.owed and self.owed[0] is each:  # else who came between has run it as well
-                        self.owed.popleft()
+                for note in notes:
+                    if self._notes and self._notes[0] is note:  # else who came between has run it as well
+                        self._notes.popleft()
                 return told
             finally:
                 if not is_within:
@@ -119,20 +138,31 @@ class MachineBudget:
         try:
             return self.run(act, *args, **named)
         except BudgetBusyError:
-            self.owe(act, *args, **named)
+            self._notes.append((act, args, named))
             return None
 
-    def owe(self, act: Action[Asked, object], *args: Asked.args, **named: Asked.kwargs) -> None:
-        """Let the next action run this one before itself: by then, all its times are told."""
-        self.owed.append((act, args, named))
+    def new_call(self, table: SlotTable) -> int:
+        """A number for a call, whose end has a place that no other call's in flight has, if there is one."""
+        call = next(self._calls)
+        if table.in_flight:
+            taken = {other % END_PLACES for other in table.calls}
+            for _ in range(END_PLACES):
+                if call % END_PLACES not in taken:
+                    break
+                call = next(self._calls)
+        return call
 
-    def settle(self) -> bool:
-        """Write down what is owed, unless another process keeps the file locked: then it stays owed."""
-        try:
-            while self.owed:
-                self.run(_nothing)
-        except BudgetBusyError:
+    def note_end(self, call: int, at: float, held: float, lease_end: float) -> bool:
+        """Write the end where all processes find it; ``False``: without the file, or too late for that.
+
+        That its slot cools must be said by an action when it may do so after its lease: others then take the
+        slot to be free, and the place may be another call's.
+        """
+        if at + self._table.window + GUARD + held > lease_end:
             return False
+        if not self._page.write_aside(packed_end(call, at, held), end_place(call)):
+            return False
+        self._notes.append((SlotTable.end, (call, at, held), {}))  # in case the file is gone when it is read
         return True
 
     def look(self, act: Action[[], Told]) -> Told:
@@ -176,7 +206,8 @@ class MachineBudget:
         self._is_new = True
         self._asks = True
         self._line = WaitingLine()
-        self.owed.clear()
+        self._notes.clear()
+        self._calls = _call_numbers()
         self._written = b""
         self._page.close()
 
@@ -237,6 +268,20 @@ class MachineBudget:
             # Others may grant where the file was until they look for its name.
             self._table.pause(now + _NAME_IS_FRESH + self._table.window + GUARD)
 
+    def _hear_of_ends(self) -> None:
+        """Learn which calls have ended since the record was written, whoever's they are."""
+        if not self._is_running:
+            return
+        try:
+            ends = self._page.read(ENDS_SIZE, ENDS_AT)
+        except OSError as error:
+            self._count_alone(self._now(), error)
+            return
+        for call in tuple(self._table.calls):
+            end = ended(ends, call)
+            if end is not None:
+                self._table.end(call, *end)
+
     def _settle_on_a_rate(self, now: float) -> None:
         """Say which rate this process asks for; the lowest of those that count holds."""
         rates = {rate: until for rate, until in self._rates.items() if until > now}
@@ -275,6 +320,7 @@ class MachineBudget:
     def _count_alone(self, now: float, error: OSError) -> None:
         """Go on without the file, and tell so once for a folder, until a file in it can be used again."""
         self._page.give_up()
+        self._is_running = False
         if self._folder not in _told_useless:
             _told_useless[self._folder] = self
             self._to_tell.append(
@@ -306,5 +352,6 @@ class MachineBudget:
             _log.warning(self._to_tell.pop(0))
 
 
-def _nothing(table: SlotTable) -> None:
-    """An action for the sake of what comes with every one."""
+def _call_numbers() -> Iterator[int]:
+    """Numbers that no other process gives to its calls."""
+    return count(int.from_bytes(os.urandom(7), "little"))

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 from kis_sync.clock import Clock, ShiftedClock, SystemClock
 from kis_sync.ratelimit.bucket import TokenBucket
 
-_PREFIX = "limit-2"  # the form of the file's content
+_PREFIX = "limit-3"  # the form of the file's content
 _MACHINES_OWN = 0
 _KEPT = 64  # buckets; more only while all of them are in use
 _log = logging.getLogger("kis_sync")

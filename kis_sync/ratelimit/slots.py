@@ -20,6 +20,7 @@ no r(k) either: there g must cover the whole way to the server.
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from heapq import heappop, heappush
 from math import floor, inf, isfinite
 from typing import NamedTuple
@@ -87,6 +88,11 @@ class SlotTable:
         return len(self._in_flight)
 
     @property
+    def calls(self) -> KeysView[int]:
+        """The calls that have not ended."""
+        return self._in_flight.keys()
+
+    @property
     def spacing(self) -> float:
         """Seconds between two grants at the least."""
         return 0.0 if self._slack else self._interval
@@ -119,6 +125,11 @@ class SlotTable:
     def give_back(self, call: int) -> None:
         """Free the slot of a call that was not sent."""
         self._in_flight.pop(call, None)
+
+    def end(self, call: int, at: float, held: float) -> None:
+        """End a call, unless that is known; of one whose lease has ended it is too late."""
+        if call in self._in_flight:
+            self.complete(call, at, held)
 
     def complete(self, call: int, now: float, held: float) -> float:
         """End a call, also one whose lease had ended; from when its slot is free."""

@@ -8,7 +8,7 @@ from kis_sync.ratelimit import TokenBucket
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
 
 WINDOW = 1.01  # seconds after which a slot is free, and who was due but did not come passed over
-GAP = 1.06  # seconds after which calls that may be missing in what is known hold nobody back
+GAP = 1.26  # seconds after which calls that may be missing in what is known hold nobody back
 
 
 class Machine:

@@ -1,7 +1,9 @@
-"""Calls that end while another thread uses the file. This room changes when they are noted otherwise."""
+"""Ends of calls, noted in the file without its lock. This room changes when they are noted otherwise."""
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +13,22 @@ import pytest
 
 from kis_sync.clock import ManualClock
 from kis_sync.errors import RateLimitError
-from kis_sync.ratelimit import Slot, TokenBucket, machine_budget, shared_page
+from kis_sync.file_lock import try_lock
+from kis_sync.ratelimit import Slot, TokenBucket, budget_record, machine_budget, shared_page
 from kis_sync.ratelimit.machine_budget import MachineBudget
-from tests.ratelimit.clocks import JumpClock, take_all
-from tests.ratelimit.machines import Machine
+from tests.platforms import module_on
+from tests.ratelimit.clocks import JumpClock, end_all, take_all
+from tests.ratelimit.machines import WINDOW, Machine, count
 
 
 def entered(bucket: TokenBucket) -> Slot:
     slot = bucket.slot(timeout=0)
     slot.__enter__()
     return slot
+
+
+def end(slot: Slot) -> None:
+    slot.__exit__(None, None, None)
 
 
 def in_another_thread(do: Callable[[], object], patience: float) -> threading.Thread:
@@ -65,23 +73,22 @@ POINTS = [
 
 
 @pytest.mark.parametrize(("owner", "name"), POINTS)
-@pytest.mark.parametrize("what", ["slot", "acquire", "end"])
+@pytest.mark.parametrize("is_bare", [False, True])
 def test_a_call_that_ends_meanwhile_waits_for_nobody_and_is_written_down(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, what: str
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, is_bare: bool
 ) -> None:
     bucket, other = machine.used(6), machine.used(6)
-    ending, slot = entered(bucket), entered(bucket)
+    ending = entered(bucket)
+    entered(bucket)
     with monkeypatch.context() as patch:
-        during = During(patch, owner, name, lambda: ending.__exit__(None, None, None))
-        if what == "end":
-            slot.__exit__(None, None, None)
-        elif what == "slot":
-            entered(bucket)
-        else:
+        during = During(patch, owner, name, lambda: end(ending))
+        if is_bare:
             assert bucket.acquire(timeout=0)
+        else:
+            entered(bucket)
     assert during.was_done
     assert not during.waited
-    assert other.stats[3:5] == ((0, 2) if what == "end" else (2, 1) if what == "slot" else (1, 2))
+    assert other.stats[3:5] == ((1, 2) if is_bare else (2, 1))
 
 
 def test_one_that_ends_while_a_time_out_is_told_is_written_down(
@@ -90,10 +97,10 @@ def test_one_that_ends_while_a_time_out_is_told_is_written_down(
     bucket, other = machine.used(1), machine.used(1)
     ending = entered(bucket)
     with monkeypatch.context() as patch:
-        during = During(patch, TokenBucket, "_told_too_late", lambda: ending.__exit__(None, None, None), 0.1)
+        during = During(patch, TokenBucket, "_told_too_late", lambda: end(ending))
         with pytest.raises(RateLimitError):
             entered(bucket)
-    during.thread.join(10)  # somebody waited, so that it was not left to others
+    assert not during.waited
     assert other.stats[3:5] == (0, 1)
 
 
@@ -104,7 +111,7 @@ def test_one_that_ends_while_others_wait_is_left_to_nobody(file: Path) -> None:
     waits = threading.Thread(target=lambda: bucket.acquire(timeout=30), daemon=True)
     waits.start()
     clock.await_waiters(1)
-    slot.__exit__(None, None, None)
+    end(slot)
     assert not other.acquire(timeout=0)  # so that it looks at the file
     assert other.stats[3:5] == (0, 1)
     clock.advance(1.01)  # nobody need tell it
@@ -112,18 +119,171 @@ def test_one_that_ends_while_others_wait_is_left_to_nobody(file: Path) -> None:
     assert not waits.is_alive()
 
 
-def test_what_is_noted_counts_from_when_the_call_ended(machine: Machine) -> None:
+def test_what_is_noted_counts_from_when_the_call_ended_whoever_reads_it_when(machine: Machine) -> None:
     bucket, other = machine.used(1), machine.used(1)
     slot = entered(bucket)
-    bucket._coming.add(12345)  # a thread that is about to use the file
-    slot.__exit__(None, None, None)
-    assert other.stats[3:5] == (1, 0)
+    machine.clock.advance(0.25)
+    end(slot)
     machine.clock.advance(0.5)
-    bucket._coming.clear()
+    assert not other.acquire(timeout=0)
+    machine.clock.advance(0.501)
     assert not bucket.acquire(timeout=0)
-    assert other.stats[3:5] == (0, 1)
-    machine.clock.advance(0.503)
+    machine.clock.advance(0.002)
     assert other.acquire(timeout=0)
+
+
+def test_one_that_is_held_cools_longer_for_all(machine: Machine) -> None:
+    bucket, other = machine.used(1), machine.used(1)
+    slot = entered(bucket)
+    slot.hold(5)
+    end(slot)
+    machine.clock.advance(6.001)
+    assert not other.acquire(timeout=0)
+    machine.clock.advance(0.002)
+    assert other.acquire(timeout=0)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5, 30.0])
+def test_one_whose_slot_would_cool_after_its_lease_is_told_to_all(machine: Machine, late: float) -> None:
+    """Its slot may be another's by then, and so may the place of its end."""
+    bucket, other = machine.used(1), machine.used(1)
+    slot = bucket.slot(timeout=0, lease=3.0)
+    slot.__enter__()
+    machine.clock.advance(2.0 + late)
+    end(slot)
+    assert other.stats[3:5] == (0, 1)
+    machine.clock.advance(1.0)
+    assert not other.acquire(timeout=0)
+    machine.clock.advance(0.003)
+    assert other.acquire(timeout=0)
+
+
+def test_a_slot_may_be_taken_and_ended_as_often_as_there_are_places_and_more(machine: Machine) -> None:
+    bucket, other = machine.used(18), machine.used(18)
+    for turn in range(3 * budget_record.END_PLACES):
+        with (bucket if turn % 3 else other).slot():
+            pass
+    assert bucket.stats == other.stats
+    assert bucket.stats.in_flight == 0
+
+
+@pytest.mark.parametrize("calls", [1, budget_record.END_PLACES])
+def test_no_two_calls_in_flight_have_one_place(machine: Machine, calls: int) -> None:
+    bucket, other = machine.used(64), machine.used(64)
+    theirs = entered(other)
+    slots = take_all(bucket)[:calls]
+    assert len({budget_record.end_place(slot._call) for slot in [theirs, *slots]}) == len(slots) + 1
+    for _ in range(300):  # however the numbers fall
+        (call,) = bucket._budget.run(lambda table: {bucket._budget.new_call(table)})
+        assert budget_record.end_place(call) != budget_record.end_place(theirs._call)
+
+
+def test_a_note_under_another_number_ends_nothing(machine: Machine) -> None:
+    bucket, other = machine.used(3), machine.used(3)
+    slot = entered(bucket)
+    page = shared_page.SharedPage(machine.file)
+    page.lock(by_name=True)
+    page.unlock()
+    now = machine.clock.monotonic()
+    for note in (
+        budget_record.packed_end(slot._call + budget_record.END_PLACES, now, 0.0),
+        budget_record.packed_end(slot._call, now, 0.0)[:-1] + b"x",
+        budget_record.packed_end(slot._call, now, 0.0)[:12],
+    ):
+        assert page.write_aside(note, budget_record.end_place(slot._call))
+        assert other.stats.in_flight == 1
+    assert page.write_aside(
+        budget_record.packed_end(slot._call, now, 0.0), budget_record.end_place(slot._call)
+    )
+    page.close()
+    assert other.stats[3:5] == (0, 1)
+
+
+@pytest.mark.parametrize("error", [None, OSError(errno.EIO, "broken")])
+def test_one_that_cannot_be_written_so_is_written_with_the_lock(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, error: OSError | None
+) -> None:
+    bucket, other = machine.used(3), machine.used(3)
+    slot = entered(bucket)
+    real = shared_page._write_at
+
+    def failing(handle: int, content: bytes, place: int) -> int:
+        if place < budget_record.ENDS_AT:
+            return real(handle, content, place)
+        if error is not None:
+            raise error
+        return real(handle, content[:8], place)
+
+    monkeypatch.setattr(shared_page, "_write_at", failing)
+    end(slot)
+    monkeypatch.undo()
+    assert other.stats[3:5] == (0, 1)
+
+
+def test_ends_that_cannot_be_read_cost_the_sharing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, warnings: Callable[[], list[str]]
+) -> None:
+    bucket = machine.used(3)
+    slot = entered(bucket)
+    real = shared_page._read_at
+
+    def failing(handle: int, size: int, place: int) -> bytes:
+        if place < budget_record.ENDS_AT:
+            return real(handle, size, place)
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(shared_page, "_read_at", failing)
+    with bucket.slot(timeout=0):
+        assert bucket.stats.in_flight == 2
+    assert len(warnings()) == 1
+    assert "broken" in warnings()[0]
+    monkeypatch.undo()
+    handle = os.open(machine.file, os.O_RDWR)
+    assert try_lock(handle)
+    os.close(handle)
+    end(slot)
+    assert bucket.stats[3:5] == (0, 2)
+
+
+def test_on_windows_ends_are_written_with_the_lock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = module_on("win32", shared_page)
+    for name in ("_WRITES_ASIDE", "_read_at", "_write_at"):
+        monkeypatch.setattr(shared_page, name, getattr(there, name))
+    bucket, other = machine.used(3), machine.used(3)
+    assert not bucket._budget.note_end(1, 0.0, 0.0, 1e9)
+    slots = take_all(bucket)
+    end_all(slots[1:])
+    assert bucket.stats == other.stats
+    assert other.stats[3:5] == (1, 2)
+    machine.clock.advance(WINDOW)
+    assert count(other) == 2
+
+
+def test_a_file_that_is_left_while_an_end_is_written_is_closed_after_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed before, its handle might be another file's by the time it is written to."""
+    bucket, other = machine.used(3), machine.used(3)
+    slot = entered(bucket)
+    real = shared_page._write_at
+    opened: list[int] = []
+
+    def leaving(handle: int, content: bytes, place: int) -> int:
+        monkeypatch.undo()
+        identity = os.fstat(handle)
+        machine.file.unlink()
+        machine.clock.advance(0.3)
+        assert bucket.acquire(timeout=0) is False  # which leaves the file for a new one
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+        assert os.path.samestat(os.fstat(handle), identity)
+        return real(handle, content, place)
+
+    monkeypatch.setattr(shared_page, "_write_at", leaving)
+    end(slot)
+    (after,) = opened
+    os.close(after)
+    assert bucket.stats[3:5] == (0, 1)
+    assert other.stats[3:5] == (0, 1)
 
 
 def test_after_any_crowd_nothing_is_in_flight(file: Path) -> None:
@@ -145,18 +305,8 @@ def test_after_any_crowd_nothing_is_in_flight(file: Path) -> None:
     assert bucket.stats.granted == other.stats.granted
 
 
-def test_a_forked_child_leaves_nothing_to_its_parents_threads(machine: Machine) -> None:
-    bucket, other = machine.used(2), machine.used(2)
-    bucket._coming.add(12345)  # a thread that exists in the parent only
-    bucket._begin_in_child()
-    with bucket.slot(timeout=0):
-        pass
-    assert other.stats[3:5] == (0, 1)
-
-
 def test_an_unshared_bucket_notes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = TokenBucket(3, burst=3, clock=JumpClock())
-    monkeypatch.setattr(bucket._budget, "owe", None)
-    for slot in take_all(bucket):
-        slot.__exit__(None, None, None)
+    monkeypatch.setattr(bucket._budget, "note_end", None)
+    end_all(take_all(bucket))
     assert bucket.stats[3:5] == (0, 3)

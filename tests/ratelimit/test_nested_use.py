@@ -74,7 +74,7 @@ class TestWithinAnAction:
         assert second.stats.in_flight == 5
 
     def test_nor_while_one_ends(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        for owner, name in [(machine_budget, "packed"), (SlotTable, "complete"), (SlotTable, "resume")]:
+        for owner, name in [(machine_budget, "packed_end"), (shared_page, "_write_at")]:
             first, second = machine.used(6), machine.used(6)
             slot = second.slot(timeout=0)
             slot.__enter__()
@@ -82,10 +82,23 @@ class TestWithinAnAction:
             with monkeypatch.context() as patch:
                 taken = self.nest(second, patch, owner, name)
                 slot.__exit__(None, None, None)
-            # One that came between, and wrote, has counted the end once more.
-            cooling = 2 if name == "resume" else 3
-            assert (first.stats.in_flight, first.stats.cooling) == (1, cooling), name
-            assert len(take_all(first)) == 5 - cooling
+            assert (first.stats.in_flight, first.stats.cooling) == (1, 2), name
+            assert len(take_all(first)) == 3
+            end_all(taken)
+            machine.clock.advance(100)
+
+    def test_nor_while_one_ends_too_late(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        for owner, name in [(machine_budget, "packed"), (SlotTable, "complete"), (SlotTable, "resume")]:
+            first, second = machine.used(6), machine.used(6)
+            slot = second.slot(timeout=0, lease=0.5)
+            slot.__enter__()
+            machine.clock.advance(0.6)
+            first.acquire(timeout=0)
+            with monkeypatch.context() as patch:
+                taken = self.nest(second, patch, owner, name)
+                slot.__exit__(None, None, None)
+            assert (first.stats.in_flight, first.stats.cooling) == (1, 2), name
+            assert len(take_all(first)) == 3
             end_all(taken)
             machine.clock.advance(100)
 

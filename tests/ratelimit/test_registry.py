@@ -123,7 +123,7 @@ def test_who_shares_a_bucket_shares_a_file_named_by_no_key(tmp_path: Path) -> No
 
     file = file_of("PSsecret")
     assert file is not None
-    assert (file.parent, file.name[:8], len(file.name)) == (tmp_path, "limit-2-", 40)
+    assert (file.parent, file.name[:8], len(file.name)) == (tmp_path, "limit-3-", 40)
     assert "PSsecret" not in file.name
     assert file_of("PSsecret", SERVER + "/uapi") == file
     others = {file_of("other"), file_of("PSsecret", "https://other:1"), file_of("PSsecret", name="oauth")}
