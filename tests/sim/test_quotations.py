@@ -271,6 +271,17 @@ def test_before_the_open_there_are_no_minutes() -> None:
     assert minutes(at(NOW.replace(hour=8, minute=30)), "083000") == []
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 12.5, 30.000001, 59.999])
+def test_the_newest_minutes_are_each_there_once_at_any_moment(seconds: float) -> None:
+    moment = NOW.replace(second=0, microsecond=0) + timedelta(seconds=seconds)
+    visitor = at(moment)
+    rows = minutes(visitor, "000000")
+    assert [row["stck_cntg_hour"] for row in rows] == [
+        f"{moment - timedelta(minutes=n):%H%M}00" for n in range(30)
+    ]
+    assert rows == minutes(visitor, f"{moment:%H%M%S}")
+
+
 @pytest.mark.parametrize("hour", ["1030", "nine00", "256000"])
 def test_an_hour_must_be_one(visitor: Visitor, hour: str) -> None:
     body = ask(visitor, "domestic_stock.inquire_time_itemchartprice", FID_INPUT_HOUR_1=hour)

@@ -63,7 +63,7 @@ def minute_rows(market: Market, quote: Quote, asked: datetime) -> list[Row]:
     present = quote.at.replace(second=0, microsecond=0)
     rows: list[Row] = []
     if asked.date() == quote.day and quote.volume:
-        minute = min(asked, regular_session(quote.day).close).replace(second=0)
+        minute = min(asked, regular_session(quote.day).close).replace(second=0, microsecond=0)
         while minute > present and len(rows) < MINUTE_ROWS:
             rows.append(_flat_row(minute, quote, 0))
             minute -= _MINUTE
