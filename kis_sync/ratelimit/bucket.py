@@ -34,12 +34,11 @@ from weakref import WeakSet
 
 from kis_sync.clock import Clock, default_clock
 from kis_sync.errors import BrokerClosedError, RateLimitError
-from kis_sync.ratelimit.budget import Budget, BudgetBusyError, OwnBudget
+from kis_sync.ratelimit.budget import BUSY, Budget, BudgetBusyError, OwnBudget
 from kis_sync.ratelimit.slots import SlotTable
 
 _LEASE = 60.0  # seconds; longer than any call's own time-outs
 _GRANTED = -inf
-_BUSY = 0.05  # seconds until the next try, when another process keeps the file of the limit locked
 _log = logging.getLogger("kis_sync")
 
 
@@ -223,7 +222,7 @@ class TokenBucket:
         """
         owner.set()
         with self._lock:
-            for waiter in self._queue:
+            for waiter in tuple(self._queue):  # a signal handler may change it
                 if waiter.owner is owner:
                     waiter.condition.notify()
 
@@ -285,13 +284,12 @@ class TokenBucket:
         """End the call; of a shared budget by a note, which waits for nobody."""
         if not self._is_ours(slot):
             return
-        if self._is_shared and self._budget.note_end(
-            slot._call, self._now(), slot._held, slot._lease_end
-        ):  # its slot is free after a window, and no waiting thread looks later than that
-            slot._taken = False
+        now = self._now()
+        if self._is_shared and self._budget.note_end(slot._call, now, slot._held, slot._lease_end):
+            slot._taken = False  # it is free after a window, and no waiting thread looks later than that
             return
         with self._lock:
-            free_at = self._budget.change(SlotTable.complete, slot._call, self._now(), slot._held)
+            free_at = self._budget.change(SlotTable.end, slot._call, now, slot._held)
             slot._taken = False
             if self._queue and free_at is not None and free_at < self._head_wakes_at:
                 self._wake_head()
@@ -320,7 +318,7 @@ class TokenBucket:
 
     def _join_queue(self, waiter: _Waiter) -> None:
         """Go to the end of the queue; a signal handler to its head, if its own thread waits below it."""
-        if any(other.thread == waiter.thread for other in self._queue):
+        if any(other.thread == waiter.thread for other in tuple(self._queue)):
             self._queue.appendleft(waiter)
         else:
             self._queue.append(waiter)
@@ -347,7 +345,7 @@ class TokenBucket:
         try:
             return self._budget.run(self._grant, slot, since)
         except BudgetBusyError:
-            return self._now() + _BUSY
+            return self._now() + BUSY
 
     def _grant(self, table: SlotTable, slot: Slot | None, since: float) -> float:
         while True:

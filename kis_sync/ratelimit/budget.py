@@ -15,6 +15,8 @@ from kis_sync.ratelimit.slots import SlotTable
 
 Asked = ParamSpec("Asked")
 Told = TypeVar("Told")
+BUSY = 0.05
+"""Seconds until the next try, when another process holds the budget."""
 Action = Callable[Concatenate[SlotTable, Asked], Told]
 
 
@@ -35,7 +37,7 @@ class Budget(Protocol):
         ...
 
     def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
-        """Run an action that must be run, be it with the next one: then ``None`` is told."""
+        """Run an action that must be run, be it later, before another: then ``None`` is told."""
         ...
 
     def new_call(self, table: SlotTable) -> int:
@@ -45,7 +47,7 @@ class Budget(Protocol):
     def note_end(self, call: int, at: float, held: float, lease_end: float) -> bool:
         """Say that a call ended, for every process to see, waiting for nobody; by any thread, without a lock.
 
-        ``False``: it must be said by an action.
+        ``False``: it must be said by an action, be it once more.
         """
         ...
 

@@ -10,7 +10,8 @@ written down.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -29,9 +30,10 @@ _MAGIC = b"KISSYNC1"
 ENDS_AT = 4096
 """Where in the page the ends begin; a record is shorter than that."""
 END_PLACES = 128
-ENDS_SIZE = END_PLACES * 32
-_END = struct.Struct("<QddI")
-_END_SUMMED = struct.Struct("<Qdd")
+_END_SIZE = 32
+ENDS_SIZE = END_PLACES * _END_SIZE
+_END = struct.Struct("=QddI")
+_END_SUMMED = struct.Struct("=Qdd")
 _HEAD = struct.Struct("<8sI")
 _FIXED = struct.Struct("<dQdddddd4H")
 
@@ -119,23 +121,23 @@ def unpacked(content: bytes) -> Record:
 
 def end_place(call: int) -> int:
     """Where in the page the end of a call is noted; of two calls in flight with one place, one is lost."""
-    return ENDS_AT + _place(call)
+    return ENDS_AT + call % END_PLACES * _END_SIZE
 
 
 def packed_end(call: int, at: float, held: float) -> bytes:
     """The note that a call ended ``at``, and that its slot is held so many seconds longer."""
     note = _END_SUMMED.pack(call, at, held)
-    return note + crc32(note).to_bytes(4, "little")
+    return note + crc32(note).to_bytes(4, sys.byteorder)
 
 
-def ended(ends: bytes, call: int) -> tuple[float, float] | None:
-    """What the ends say of a call: when it ended and how much longer its slot is held; ``None``: nothing."""
-    place = _place(call)
-    noted, at, held, checksum = _END.unpack_from(ends, place)
-    if noted != call or crc32(ends[place : place + _END_SUMMED.size]) != checksum:
-        return None
-    return at, held
-
-
-def _place(call: int) -> int:
-    return call % END_PLACES * 32
+def ended(ends: bytes, calls: Iterable[int]) -> list[tuple[int, float, float]]:
+    """Those of the calls whose end is noted: when each ended, and how much longer its slot is held."""
+    numbers = memoryview(ends).cast("Q")
+    found = []
+    for call in calls:
+        place = call % END_PLACES * _END_SIZE
+        if numbers[place // 8] == call:
+            _, at, held, checksum = _END.unpack_from(ends, place)
+            if crc32(ends[place : place + _END_SUMMED.size]) == checksum:
+                found.append((call, at, held))
+    return found

@@ -10,8 +10,9 @@ itself for a minute, and says so. While another process that was stopped keeps i
 What is not written down has not happened: an action that is interrupted before it was leaves a table that is
 read anew, and what was noted stays noted. A call's end has a place of its own in the file, and is written
 there without the lock by the process that was granted the call, which alone may until its lease ends: so it
-waits for nobody. Should such an end be lost (a process was stopped in the midst of it for longer than the
-lease, or more calls are in flight than there are places), the slot is free when the lease ends.
+waits for nobody. Should such an end be lost (the file was cut, two calls have one place since files were
+moved, an interrupt or a stop in the midst of it lasted until the place was another's), its slot is free when
+the lease ends.
 
 This room changes when processes are to share in another way.
 """
@@ -22,6 +23,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from math import inf
 from pathlib import Path
@@ -29,7 +31,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from kis_sync.errors import ConfigurationError
-from kis_sync.ratelimit.budget import Action, Asked, BudgetBusyError, Told
+from kis_sync.ratelimit.budget import BUSY, Action, Asked, BudgetBusyError, Told
 from kis_sync.ratelimit.budget_record import (
     END_PLACES,
     ENDS_AT,
@@ -82,6 +84,7 @@ class MachineBudget:
         self._is_running = False
         self._entries = 0  # how often an action was begun
         self._notes: deque[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = deque()
+        self._is_owing = False  # some of the notes must be told to others
         self._calls = _call_numbers()
         self._busy_since = inf  # the page was found locked ever since; ``inf`` once that is told
         self._busy_at = -inf  # when it was last found so
@@ -111,7 +114,7 @@ class MachineBudget:
                 notes = self._notes.copy() if self._notes else ()
                 for noted, its_args, its_named in notes:
                     noted(self._table, *its_args, **its_named)
-                if self._table.in_flight:
+                if self._is_running and self._table.in_flight:
                     self._hear_of_ends()
                 told = act(self._table, *args, **named)
                 self._entries += 1
@@ -120,6 +123,8 @@ class MachineBudget:
                 for note in notes:
                     if self._notes and self._notes[0] is note:  # else who came between has run it as well
                         self._notes.popleft()
+                if not self._notes:
+                    self._is_owing = False
                 return told
             finally:
                 if not is_within:
@@ -134,18 +139,19 @@ class MachineBudget:
                     self._tell()
 
     def change(self, act: Action[Asked, Told], *args: Asked.args, **named: Asked.kwargs) -> Told | None:
-        """Run the action, or let the next one run it before itself: all times in it are told by then."""
-        try:
-            return self.run(act, *args, **named)
-        except BudgetBusyError:
-            self._notes.append((act, args, named))
-            return None
+        """Run the action; if the file is locked, or just was, let the next one run it before itself."""
+        if self._now() - self._busy_at >= BUSY:
+            with suppress(BudgetBusyError):
+                return self.run(act, *args, **named)
+        self._notes.append((act, args, named))
+        self._is_owing = True
+        return None
 
     def new_call(self, table: SlotTable) -> int:
         """A number for a call, whose end has a place that no other call's in flight has, if there is one."""
         call = next(self._calls)
         if table.in_flight:
-            taken = {other % END_PLACES for other in table.calls}
+            taken = {other % END_PLACES for other in tuple(table.calls)}
             for _ in range(END_PLACES):
                 if call % END_PLACES not in taken:
                     break
@@ -153,17 +159,18 @@ class MachineBudget:
         return call
 
     def note_end(self, call: int, at: float, held: float, lease_end: float) -> bool:
-        """Write the end where all processes find it; ``False``: without the file, or too late for that.
+        """Write the end where all processes find it, unless the place, or the file, may be another's by now.
 
-        That its slot cools must be said by an action when it may do so after its lease: others then take the
-        slot to be free, and the place may be another call's.
+        The place may when the slot may cool after the call's lease: others then take it to be free. While
+        something else is to be told to the others, this is to be told with it.
         """
-        if at + self._table.window + GUARD + held > lease_end:
+        if at >= self._name_holds_until or at + self._table.window + GUARD + held > lease_end:
             return False
         if not self._page.write_aside(packed_end(call, at, held), end_place(call)):
             return False
-        self._notes.append((SlotTable.end, (call, at, held), {}))  # in case the file is gone when it is read
-        return True
+        # Once more with the next action, in case the file or its record is another by then.
+        self._notes.append((SlotTable.end, (call, at, held), {}))
+        return not self._is_owing
 
     def look(self, act: Action[[], Told]) -> Told:
         """Run an action that changes nothing; on the table as last seen while the file is not in use."""
@@ -207,9 +214,11 @@ class MachineBudget:
         self._asks = True
         self._line = WaitingLine()
         self._notes.clear()
+        self._is_owing = False
+        self._busy_at = -inf
         self._calls = _call_numbers()
         self._written = b""
-        self._page.close()
+        self._page.close_in_child()
 
     def _begin(self) -> None:
         """Get ready for an action, anew if another came between, which has let go of the lock."""
@@ -232,7 +241,7 @@ class MachineBudget:
                 self._name_holds_until = now + _NAME_IS_FRESH
             if not (is_same and self._written and self._page.begins_with(self._written)):
                 now = self._now()  # the lock may have been waited for
-                self._bring_up_to_date(self._page.read(), now, is_same)
+                self._bring_up_to_date(self._page.read(ENDS_AT), now, is_same)
         except PageBusyError:
             self._note_busy(now)
             raise BudgetBusyError from None
@@ -270,17 +279,13 @@ class MachineBudget:
 
     def _hear_of_ends(self) -> None:
         """Learn which calls have ended since the record was written, whoever's they are."""
-        if not self._is_running:
-            return
         try:
             ends = self._page.read(ENDS_SIZE, ENDS_AT)
         except OSError as error:
             self._count_alone(self._now(), error)
             return
-        for call in tuple(self._table.calls):
-            end = ended(ends, call)
-            if end is not None:
-                self._table.end(call, *end)
+        for call, at, held in ended(ends, tuple(self._table.calls)):
+            self._table.end(call, at, held)
 
     def _settle_on_a_rate(self, now: float) -> None:
         """Say which rate this process asks for; the lowest of those that count holds."""

@@ -24,6 +24,8 @@ _WAITS = (0.0001,) * 20 + (0.001,) * 50
 process that was stopped, or had to leave the processor to others, in the midst of them."""
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
+_CLOSED = -1
+
 
 class PageBusyError(Exception):
     """Another process has locked the page and does not let go of it."""
@@ -32,7 +34,7 @@ class PageBusyError(Exception):
 class _OpenFile:
     """An open file, closed when the last who uses it has let go of it."""
 
-    __slots__ = ("handle", "identity")
+    handle = _CLOSED
     _close = staticmethod(os.close)  # when the interpreter ends, ``os`` may be gone before a file is
 
     def __init__(self, path: str) -> None:
@@ -41,7 +43,7 @@ class _OpenFile:
         self.identity = (found.st_dev, found.st_ino)
 
     def __del__(self) -> None:
-        if hasattr(self, "handle"):
+        if self.handle != _CLOSED:
             self._close(self.handle)
 
 
@@ -135,9 +137,20 @@ class SharedPage:
             self.close()
 
     def close(self) -> None:
-        """Leave the file, which also unlocks it; in a forked child the parent's lock stays."""
+        """Leave the file; its lock goes with the last who still writes aside."""
         self._file = None
         self.has_lock = False
+
+    def close_in_child(self) -> None:
+        """Leave the parent's file in a forked child, so that its lock is the parent's alone.
+
+        The parent's other threads do not exist here, and will not let go of what they were using.
+        """
+        file = self._file
+        self.close()
+        if file is not None:
+            handle, file.handle = file.handle, _CLOSED
+            os.close(handle)
 
     def _locked(self) -> int:
         if self._file is None:

@@ -106,8 +106,8 @@ class SlotTable:
     def ready_at(self, now: float) -> float:
         """From when to ask again; a slot may be taken at once if that is not after ``now``."""
         cooling = self._cooling
-        while cooling and cooling[0] <= now:
-            heappop(cooling)
+        if cooling and cooling[0] <= now:
+            self._drop_cool(now)
         if self.usable != self.slots:
             self._restore(now)
         if len(cooling) + len(self._in_flight) < self.usable:
@@ -126,17 +126,16 @@ class SlotTable:
         """Free the slot of a call that was not sent."""
         self._in_flight.pop(call, None)
 
-    def end(self, call: int, at: float, held: float) -> None:
-        """End a call, unless that is known; of one whose lease has ended it is too late."""
-        if call in self._in_flight:
-            self.complete(call, at, held)
+    def end(self, call: int, at: float, held: float) -> float:
+        """End a call, also one whose lease had ended or that is unknown here; from when its slot is free.
 
-    def complete(self, call: int, now: float, held: float) -> float:
-        """End a call, also one whose lease had ended; from when its slot is free."""
-        free_at = now + self.window + GUARD + held
-        # Cooling first: an interrupt between these lines counts the slot twice rather than not at all.
-        heappush(self._cooling, free_at)
-        self._in_flight.pop(call, None)
+        What is told twice counts once.
+        """
+        free_at = at + self.window + GUARD + held
+        if call in self._in_flight or free_at not in self._cooling:
+            # Cooling first: an interrupt between these lines counts the slot twice rather than not at all.
+            heappush(self._cooling, free_at)
+            self._in_flight.pop(call, None)
         return free_at
 
     def cool(self, now: float) -> None:
@@ -168,11 +167,11 @@ class SlotTable:
 
     def state(self) -> SlotState:
         """What must be written down for another table to go on from here."""
-        cooling = self._cooling
+        cooling = self._cooling.copy()
         if len(cooling) > self.slots:  # a slot is free when fewer than that cool: the last to end decide
             cooling = sorted(cooling)[-self.slots :]
         return SlotState(
-            self.rate, self.granted, self._next_at, cooling, self._in_flight, self._lowering.state
+            self.rate, self.granted, self._next_at, cooling, self._in_flight.copy(), self._lowering.state
         )
 
     def resume(self, state: SlotState, *, keep: bool = False) -> None:
@@ -210,9 +209,19 @@ class SlotTable:
         ends = min(self._in_flight.values(), default=inf)
         return min(ends, self._cooling[0]) if self._cooling else ends
 
+    def _drop_cool(self, now: float) -> None:
+        """Forget the slots that are cool. A signal handler may do so too between two steps of this."""
+        cooling = self._cooling
+        while cooling and cooling[0] <= now:
+            try:
+                free_at = heappop(cooling)
+            except IndexError:
+                break
+            if free_at > now:
+                heappush(cooling, free_at)
+
     def _drop_expired(self, now: float) -> None:
-        while self._cooling and self._cooling[0] <= now:
-            heappop(self._cooling)
+        self._drop_cool(now)
         for call, end in self._in_flight.copy().items():
             if end <= now:
                 self._in_flight.pop(call, None)

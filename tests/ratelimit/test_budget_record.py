@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kis_sync.ratelimit.budget_record import (
+    ENDS_AT,
     MOST_RATES,
     MOST_SLOTS,
     DamagedRecordError,
@@ -114,7 +115,7 @@ def test_the_largest_record_fits_in_a_page() -> None:
     )  # fmt: skip
     places = {2**64 - 1 - number: Place(1e9, 1e9) for number in range(MOST_PLACES)}
     record = Record(1e9, state, {float(rate): 1e9 for rate in range(MOST_RATES)}, places)
-    assert len(packed(*record)) < SIZE
+    assert len(packed(*record)) < ENDS_AT
 
 
 def test_of_more_calls_in_flight_than_fit_those_with_the_longest_leases_are_kept() -> None:
@@ -122,7 +123,7 @@ def test_of_more_calls_in_flight_than_fit_those_with_the_longest_leases_are_kept
     state = SlotState(1.0, 1, 1.0, [1e9] * MOST_SLOTS, flying, LoweringState(inf, 1.0, 1.0, 1.0))
     places = {number: Place(1e9, 1e9) for number in range(MOST_PLACES)}
     content = packed(1.0, state, {float(rate): 1e9 for rate in range(MOST_RATES)}, places)
-    assert len(content) < SIZE
+    assert len(content) < ENDS_AT
     kept = unpacked(content).state.in_flight
     assert sorted(kept.values()) == sorted(2 * list(map(float, range(136, 200))))
 
@@ -141,7 +142,7 @@ def test_no_table_grows_out_of_the_page(rate: float, steps: list[str]) -> None:
             table.reshape(1e5 / (1 + len(open_calls)))
         elif step in ("end", "late"):
             # a call whose lease has ended long ago counts once more
-            table.complete(open_calls.pop() if step == "end" and open_calls else 0, now, 0.0)
+            table.end(open_calls.pop() if step == "end" and open_calls else 0, now, 0.0)
         elif table.ready_at(now) <= now:
             if step == "cool":
                 table.cool(now)
@@ -151,7 +152,7 @@ def test_no_table_grows_out_of_the_page(rate: float, steps: list[str]) -> None:
         state = table.state()
         assert len(state.cooling) <= MOST_SLOTS
         assert len(state.in_flight) <= MOST_SLOTS
-    assert len(packed(now, state, {}, {}) if steps else b"") < SIZE
+    assert len(packed(now, state, {}, {}) if steps else b"") < ENDS_AT
 
 
 def test_a_pause_that_is_written_down_ends_within_an_hour() -> None:

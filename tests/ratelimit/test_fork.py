@@ -15,6 +15,7 @@ import pytest
 
 from kis_sync.clock import ManualClock
 from kis_sync.ratelimit import TokenBucket
+from kis_sync.ratelimit.machine_budget import MachineBudget
 from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import take_all
 from tests.ratelimit.machines import Machine
@@ -82,6 +83,24 @@ def test_nor_does_it_give_one_back(tmp_path: Path) -> None:
         child._begin_in_child()
         slot.unused()
         assert parent.stats.in_flight == 1
+
+
+def test_what_other_threads_of_its_parent_were_using_is_closed(machine: Machine) -> None:
+    budget = machine.used(2)._budget
+    assert isinstance(budget, MachineBudget)
+    in_use = budget._page._file  # by a thread that the child has not
+    assert in_use is not None
+    handle = in_use.handle
+    budget.begin_in_child(0.0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+    other = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(other, handle)
+    del in_use
+    os.fstat(handle)  # another file's by now, and not closed with it
+    os.close(handle)
+    if other != handle:
+        os.close(other)
 
 
 def test_it_calls_its_calls_otherwise_than_its_parent(machine: Machine) -> None:

@@ -79,7 +79,7 @@ class TestTheFile:
         assert warnings() == []
 
     @posix_only
-    @pytest.mark.parametrize("size", [0, 10, 100, 4095])
+    @pytest.mark.parametrize("size", [0, 10, 100, 4095, shared_page.SIZE - 1])
     def test_cut_it_is_filled_again_and_costs_a_window(
         self, machine: Machine, size: int, warnings: Callable[[], list[str]]
     ) -> None:
@@ -186,7 +186,7 @@ class TestTheFile:
         machine.file.unlink()
         machine.clock.advance(0.001)
         assert count(early) == 0
-        machine.clock.advance(0.048)
+        machine.clock.advance(0.248)
         assert count(late) == 4
         granted_at = machine.clock.monotonic()
         machine.clock.advance(0.95)
@@ -575,7 +575,7 @@ class TestABusyFile:
         slots = [bucket.slot(timeout=0) for _ in range(2)]
         for slot in slots:
             slot.__enter__()
-        real = SlotTable.complete
+        real = SlotTable.end
         holder = held()
 
         def complete(table: SlotTable, call: int, now: float, kept: float) -> float:
@@ -586,7 +586,7 @@ class TestABusyFile:
             return told
 
         ended: list[int] = []
-        monkeypatch.setattr(SlotTable, "complete", complete)
+        monkeypatch.setattr(SlotTable, "end", complete)
         end_all(slots)
         assert ended == []
         if is_useless:

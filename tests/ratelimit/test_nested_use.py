@@ -13,6 +13,7 @@ import pytest
 from kis_sync.errors import RateLimitError
 from kis_sync.file_lock import try_lock
 from kis_sync.ratelimit import Slot, TokenBucket, machine_budget, shared_page
+from kis_sync.ratelimit.budget_record import END_PLACES
 from kis_sync.ratelimit.machine_budget import MachineBudget
 from kis_sync.ratelimit.slots import SlotTable
 from tests.platforms import module_on
@@ -87,8 +88,37 @@ class TestWithinAnAction:
             end_all(taken)
             machine.clock.advance(100)
 
+    def test_nor_while_ends_are_heard_of(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        first, second = machine.used(6), machine.used(6)
+        end_all([first.slot(timeout=0).__enter__(), first.slot(timeout=0).__enter__()])
+        with monkeypatch.context() as patch:
+            taken = self.nest(second, patch, SlotTable, "end")
+            assert second.acquire(timeout=0)
+        assert len(taken) == 1
+        assert first.stats[3:5] == second.stats[3:5] == (1, 3)
+
+    def test_nor_while_a_call_is_given_its_number(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Places(int):
+            def __rmod__(self, number: int) -> int:
+                if not comes:
+                    comes.append(True)
+                    taken.append(bucket.slot(timeout=0).__enter__())
+                return number % int(self)
+
+        bucket = machine.used(6)
+        comes: list[bool] = []
+        taken: list[Slot] = []
+        slots = [bucket.slot(timeout=0).__enter__() for _ in range(3)]
+        with monkeypatch.context() as patch:
+            patch.setattr(machine_budget, "END_PLACES", Places(END_PLACES))
+            slots.append(bucket.slot(timeout=0).__enter__())
+        assert len({slot._call for slot in [*slots, *taken]}) == 5
+        assert bucket.stats.in_flight == 5
+
     def test_nor_while_one_ends_too_late(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        for owner, name in [(machine_budget, "packed"), (SlotTable, "complete"), (SlotTable, "resume")]:
+        for owner, name in [(machine_budget, "packed"), (SlotTable, "end"), (SlotTable, "resume")]:
             first, second = machine.used(6), machine.used(6)
             slot = second.slot(timeout=0, lease=0.5)
             slot.__enter__()
@@ -188,6 +218,17 @@ def test_a_page_is_left_unlocked(file: Path) -> None:
     assert not page.is_open
     with pytest.raises(OSError, match="given up"):
         page.read()
+
+
+def test_a_file_of_the_same_number_on_another_disk_is_another(file: Path) -> None:
+    page = shared_page.SharedPage(file)
+    page.lock(by_name=True)
+    page.write(b"one")
+    assert page._file is not None
+    device, number = page._file.identity
+    page._file.identity = (device + 1, number)
+    assert page.lock(by_name=True) is False
+    page.close()
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])

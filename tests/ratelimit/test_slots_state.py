@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from heapq import heappop
 from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kis_sync.ratelimit import slots
 from kis_sync.ratelimit.budget_record import MOST_SLOTS, packed, unpacked
 from kis_sync.ratelimit.lowering import LoweringState
 from kis_sync.ratelimit.slots import SlotTable
@@ -18,8 +20,8 @@ KINDS = [
     "take",
     "take",
     "cool",
-    "complete",
-    "complete",
+    "end",
+    "end",
     "late",
     "give back",
     "refuse",
@@ -61,13 +63,13 @@ class Player:
                     self.open.append(self.calls)
             return is_ready
         if kind == "late":
-            return table.complete(0, now, 0.0)
-        if kind in ("complete", "give back"):
+            return table.end(0, now, 0.0)
+        if kind in ("end", "give back"):
             if not self.open:
                 return None
             call = self.open.pop(int(seconds * 1000) % len(self.open))
-            if kind == "complete":
-                return table.complete(call, now, seconds)
+            if kind == "end":
+                return table.end(call, now, seconds)
             table.give_back(call)
         elif kind == "refuse":
             return table.refuse(now)
@@ -124,7 +126,7 @@ def test_a_table_that_is_handed_on_behaves_as_one_that_is_not(
 def test_the_last_to_end_decide_alone(slots: int, ends: list[float], flying: int, usable: int) -> None:
     table, cut = SlotTable(slots, slots), SlotTable(slots, slots)
     for end in ends:
-        table.complete(0, end, 0.0)
+        table.end(0, end, 0.0)
     for number in range(min(flying, slots)):
         table._in_flight[number + 1] = inf
     table._lowering.resume(LoweringState(usable, 1e6, 1e6, 1e6), slots)
@@ -156,11 +158,41 @@ def test_what_cools_when_the_rate_is_lowered_cools_for_the_longer_window() -> No
     table = SlotTable(2, 2)
     table.take(1, 0.0, 60)
     table.take(2, 0.0, 60)
-    table.complete(1, 0.5, 0.0)
+    table.end(1, 0.5, 0.0)
     table.reshape(0.5)  # one slot of two seconds
     assert table.ready_at(1.0) == 2.502  # until then the other is in flight besides
-    table.complete(2, 1.0, 0.0)
+    table.end(2, 1.0, 0.0)
     assert table.ready_at(2.9) == pytest.approx(3.002)
     table.reshape(2)
     assert table.live(2.9) == 1
     assert table.ready_at(2.9) <= 2.9
+
+
+def test_what_is_written_down_does_not_change() -> None:
+    table = SlotTable(3, 3)
+    table.take(1, 0.0, 60.0)
+    table.cool(0.0)
+    state, before = table.state(), table.state()
+    table.take(2, 0.1, 60.0)
+    table.end(1, 0.1, 0.0)
+    assert state == before
+
+
+@pytest.mark.parametrize("later", [[], [5.0]])
+def test_a_slot_that_a_signal_handler_finds_cool_is_forgotten_once(
+    monkeypatch: pytest.MonkeyPatch, later: list[float]
+) -> None:
+    """The handler comes between two steps of the same."""
+
+    def pop(cooling: list[float]) -> float:
+        monkeypatch.undo()
+        assert table.live(2.0) == len(later)
+        return heappop(cooling)
+
+    table = SlotTable(3, 3)
+    for end in [1.0, *later]:
+        table.end(0, end - table.window - 0.002, 0.0)
+    monkeypatch.setattr(slots, "heappop", pop)
+    table.ready_at(2.0)
+    assert table.live(2.0) == len(later)
+    assert table.live(5.1) == 0
