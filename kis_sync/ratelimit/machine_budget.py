@@ -214,8 +214,6 @@ class MachineBudget:
         self._asks = True
         self._line = WaitingLine()
         self._notes.clear()
-        self._is_owing = False
-        self._busy_at = -inf
         self._calls = _call_numbers()
         self._written = b""
         self._page.close_in_child()

@@ -349,3 +349,23 @@ def test_a_rate_that_is_no_number_is_told(rate: Any) -> None:
 def test_a_burst_that_is_no_count_is_told(burst: Any) -> None:
     with pytest.raises(ConfigurationError, match="burst is the number of calls"):
         TokenBucket(3, burst=burst)
+
+
+def test_a_call_that_had_to_wait_to_be_ended_cools_from_its_end(clock: ManualClock) -> None:
+    class Late:
+        def __enter__(self) -> None:
+            clock.advance(0.5)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    bucket: Any = TokenBucket(1, clock=clock)
+    slot = bucket.slot(timeout=0)
+    slot.__enter__()
+    real, bucket._lock = bucket._lock, Late()
+    slot.__exit__(None, None, None)
+    bucket._lock = real
+    clock.advance(0.501)
+    assert not bucket.acquire(timeout=0)
+    clock.advance(0.002)
+    assert bucket.acquire(timeout=0)

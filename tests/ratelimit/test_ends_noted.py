@@ -21,7 +21,7 @@ from kis_sync.ratelimit.slots import SlotTable
 from tests.platforms import module_on
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
 from tests.ratelimit.interrupts import Interrupted, interrupted_before_it_is_written
-from tests.ratelimit.machines import GAP, WINDOW, Machine, count
+from tests.ratelimit.machines import GAP, WINDOW, Machine, count, notes_ends
 
 
 def entered(bucket: TokenBucket) -> Slot:
@@ -75,6 +75,7 @@ POINTS = [
 ]
 
 
+@notes_ends
 @pytest.mark.parametrize(("owner", "name"), POINTS)
 @pytest.mark.parametrize("is_bare", [False, True])
 def test_a_call_that_ends_meanwhile_waits_for_nobody_and_is_written_down(
@@ -94,6 +95,7 @@ def test_a_call_that_ends_meanwhile_waits_for_nobody_and_is_written_down(
     assert other.stats[3:5] == ((1, 2) if is_bare else (2, 1))
 
 
+@notes_ends
 def test_one_that_ends_while_a_time_out_is_told_is_written_down(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +164,7 @@ def test_one_whose_slot_would_cool_after_its_lease_is_told_to_all(machine: Machi
     assert other.acquire(timeout=0)
 
 
+@notes_ends
 @pytest.mark.parametrize(
     ("lease", "held", "is_noted"),
     [(1.003, 0, True), (1.001, 0, False), (0.5, 0, False), (31.003, 30, True), (31.001, 30, False)],
@@ -232,6 +235,19 @@ def test_one_that_the_file_has_forgotten_counts_when_it_ends(
     assert newcomer.acquire(timeout=0)
 
 
+@notes_ends
+def test_in_a_file_that_was_emptied_it_is_no_damage(
+    machine: Machine, warnings: Callable[[], list[str]]
+) -> None:
+    bucket, newcomer = machine.used(1), machine.bucket(1)
+    slot = entered(bucket)
+    os.truncate(machine.file, 0)
+    end(slot)
+    assert newcomer.stats.in_flight == 0
+    assert newcomer.acquire(timeout=0)
+    assert warnings() == []
+
+
 def test_one_that_is_told_twice_counts_once(machine: Machine) -> None:
     bucket, other = machine.used(3), machine.used(3)
     slot = entered(bucket)
@@ -242,6 +258,7 @@ def test_one_that_is_told_twice_counts_once(machine: Machine) -> None:
     assert other.stats[3:5] == (0, 1)
 
 
+@notes_ends
 def test_what_is_still_to_be_told_is_told_with_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_page, "_WAITS", (0.0001,) * 3)
     bucket, other = machine.used(3), machine.used(3)
@@ -259,11 +276,9 @@ def test_what_is_still_to_be_told_is_told_with_it(machine: Machine, monkeypatch:
     assert not other.acquire(timeout=0)
     machine.clock.advance(0.041)
     assert other.acquire(timeout=0)
-    with bucket.slot(timeout=0):
-        handle = os.open(machine.file, os.O_RDWR)
-        assert try_lock(handle)
-    os.close(handle)  # nothing was to be told any more: it was noted without the lock
-    assert other.stats[3:5] == (0, 2)
+    slot = entered(bucket)
+    monkeypatch.setattr(shared_page, "try_lock", None)
+    end(slot)  # nothing is to be told any more: it is noted without the lock
 
 
 def test_while_the_file_stays_locked_it_is_not_tried_by_each_that_ends(
@@ -354,6 +369,7 @@ def test_the_last_place_is_found_and_without_one_a_call_has_another_s(machine: M
     assert budget.new_call(table) not in table.calls
 
 
+@notes_ends
 def test_a_note_under_another_number_ends_nothing(machine: Machine) -> None:
     bucket, other = machine.used(3), machine.used(3)
     slot = entered(bucket)
@@ -487,6 +503,7 @@ def test_a_file_that_is_left_while_an_end_is_written_is_unlocked_at_once(machine
     os.close(handle)
 
 
+@notes_ends
 def test_a_file_that_is_left_while_an_end_is_written_is_closed_after_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

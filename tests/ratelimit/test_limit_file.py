@@ -23,7 +23,7 @@ from kis_sync.ratelimit.budget_record import unpacked
 from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import end_all, take_all
 from tests.ratelimit.interrupts import Interrupted, interrupted_before_it_is_written
-from tests.ratelimit.machines import GAP, WINDOW, Machine, count
+from tests.ratelimit.machines import GAP, WINDOW, Machine, count, notes_ends
 
 UNSEEN = 0.251  # seconds after which it is seen that a file was moved away, at the latest
 
@@ -538,6 +538,7 @@ class TestABusyFile:
         holder.let_go()
         assert count(bucket) == 2
 
+    @notes_ends
     def test_what_happens_meanwhile_is_written_down_with_the_next_call(
         self, machine: Machine, held: Callable[[], Holder], warnings: Callable[[], list[str]]
     ) -> None:

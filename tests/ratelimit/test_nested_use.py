@@ -18,7 +18,7 @@ from kis_sync.ratelimit.machine_budget import MachineBudget
 from kis_sync.ratelimit.slots import SlotTable
 from tests.platforms import module_on
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
-from tests.ratelimit.machines import Machine
+from tests.ratelimit.machines import Machine, notes_ends
 
 
 class TestWithinAnAction:
@@ -88,6 +88,7 @@ class TestWithinAnAction:
             end_all(taken)
             machine.clock.advance(100)
 
+    @notes_ends
     def test_nor_while_ends_are_heard_of(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         first, second = machine.used(6), machine.used(6)
         end_all([first.slot(timeout=0).__enter__(), first.slot(timeout=0).__enter__()])
@@ -189,6 +190,41 @@ def test_a_signal_handler_waits_for_no_thread_that_it_keeps_from_waiting() -> No
     served.append("thread")
     assert served == ["handler", "thread"]
     assert bucket.stats.waiting == 0
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_signal_handler_may_change_the_queue_while_it_is_looked_through(is_cancelled: bool) -> None:
+    class Waits:
+        """One in the queue; looked at, it is no more the only one."""
+
+        def __init__(self) -> None:
+            self.condition = self
+            self.notified = 0
+
+        def notify(self) -> None:
+            self.notified += 1
+            queue.append(Waits())
+
+        @property
+        def thread(self) -> int:
+            queue.append(Waits())
+            return id(self)
+
+        @property
+        def owner(self) -> threading.Event:
+            return owner
+
+    owner = threading.Event()
+    bucket: Any = TokenBucket(1, clock=JumpClock())
+    queue = bucket._queue
+    queue.append(first := Waits())
+    if is_cancelled:
+        bucket.cancel(owner)
+        assert first.notified == 1
+    else:
+        bucket._join_queue(last := Waits())
+        assert last in queue
+    assert len(queue) > 1
 
 
 def is_free(file: Path) -> bool:

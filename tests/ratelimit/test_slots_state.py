@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from heapq import heappop
 from math import inf
 
@@ -172,7 +173,8 @@ def test_what_is_written_down_does_not_change() -> None:
     table = SlotTable(3, 3)
     table.take(1, 0.0, 60.0)
     table.cool(0.0)
-    state, before = table.state(), table.state()
+    state = table.state()
+    before = deepcopy(state)
     table.take(2, 0.1, 60.0)
     table.end(1, 0.1, 0.0)
     assert state == before
