@@ -16,26 +16,35 @@ from kis_sync.clock import SystemClock
 from kis_sync.ratelimit import TokenBucket
 
 THREADS = 32
+_BATCH = 1000
 
 
-def slot_microseconds(batches: int = 200, calls: int = 1000) -> float:
+def slot_microseconds(batches: int = 200) -> float:
     """Microseconds to enter and leave a free slot: the median of many batches.
 
     The rate is so high that nothing ever waits; the processor's time is read, so that other programs on
     the machine do not count.
     """
-    bucket = TokenBucket(1e7)
-    return _median_microseconds(batches, calls, bucket, lambda: None)
+    own = _Slots(TokenBucket(1e7))
+    for _ in range(batches):
+        own.batch()
+    return own.median()
 
 
-def shared_slot_microseconds(file: Path, batches: int = 200, calls: int = 1000) -> float:
-    """The same of a slot that processes share, at 18 calls a second.
+def shared_and_own_slot_microseconds(file: Path, batches: int = 200) -> tuple[float, float]:
+    """The same of a slot that processes share, at 18 calls a second, and of one of this process alone.
 
-    The clock goes on by a slot's time between two calls, so that nothing ever waits, and as many slots
-    cool, and are written down, as in use.
+    They are measured in turn, so that what slows the machine down slows both. The clock of the shared one
+    goes on by a slot's time between two calls, so that nothing ever waits, and as many slots cool, and are
+    written down, as in use.
     """
     clock = _Steps()
-    return _median_microseconds(batches, calls, TokenBucket(18, clock=clock, file=file), clock.step)
+    shared = _Slots(TokenBucket(18, clock=clock, file=file), clock.step)
+    own = _Slots(TokenBucket(1e7))
+    for _ in range(batches):
+        shared.batch()
+        own.batch()
+    return shared.median(), own.median()
 
 
 class _Steps(SystemClock):
@@ -51,18 +60,26 @@ class _Steps(SystemClock):
         self._at += 1.01 / 18
 
 
-def _median_microseconds(batches: int, calls: int, bucket: TokenBucket, between: Callable[[], None]) -> float:
-    took = []
-    for _ in range(batches):
+class _Slots:
+    """Slots of one bucket, entered and left a thousand in a batch."""
+
+    def __init__(self, bucket: TokenBucket, between: Callable[[], None] = lambda: None) -> None:
+        self._bucket = bucket
+        self._between = between
+        self._took: list[float] = []
+
+    def batch(self) -> None:
         began = time.thread_time()
-        for _ in range(calls):
-            with bucket.slot():
+        for _ in range(_BATCH):
+            with self._bucket.slot():
                 pass
-            between()
-        took.append((time.thread_time() - began) / calls)
-    if bucket.stats.granted != batches * calls:
-        raise RuntimeError("a slot was granted twice or not at all")
-    return median(took) * 1e6
+            self._between()
+        self._took.append((time.thread_time() - began) / _BATCH)
+
+    def median(self) -> float:
+        if self._bucket.stats.granted != len(self._took) * _BATCH:
+            raise RuntimeError("a slot was granted twice or not at all")
+        return median(self._took) * 1e6
 
 
 def inversions(calls: int = 400) -> int:
