@@ -95,7 +95,7 @@ class SharedPage:
                 if self._file is not None:
                     unlock(self._file.handle)
             except OSError:
-                self.close()
+                self._leave()
             self.has_lock = False
 
     def begins_with(self, content: bytes) -> bool:
@@ -130,16 +130,12 @@ class SharedPage:
             return False  # who now writes it with the lock is told the same, and tells it
 
     def give_up(self) -> None:
-        """Unlock and leave the file; first unlocked, so that an interrupt between leaves it so."""
+        """Unlock and leave the file; unlocked also when interrupted, though its handle may be held on to."""
         try:
             self.unlock()
         finally:
-            self.close()
-
-    def close(self) -> None:
-        """Leave the file; its lock goes with the last who still writes aside."""
-        self._file = None
-        self.has_lock = False
+            self.unlock()
+            self._leave()
 
     def close_in_child(self) -> None:
         """Leave the parent's file in a forked child, so that its lock is the parent's alone.
@@ -147,10 +143,14 @@ class SharedPage:
         The parent's other threads do not exist here, and will not let go of what they were using.
         """
         file = self._file
-        self.close()
+        self._leave()
         if file is not None:
             handle, file.handle = file.handle, _CLOSED
             os.close(handle)
+
+    def _leave(self) -> None:
+        self._file = None
+        self.has_lock = False
 
     def _locked(self) -> int:
         if self._file is None:

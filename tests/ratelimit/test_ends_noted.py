@@ -387,7 +387,7 @@ def test_a_note_under_another_number_ends_nothing(machine: Machine) -> None:
     assert page.write_aside(
         budget_record.packed_end(slot._call, now, 0.0), budget_record.end_place(slot._call)
     )
-    page.close()
+    page.give_up()
     assert other.stats[3:5] == (0, 1)
 
 

@@ -249,7 +249,7 @@ def test_a_page_is_left_unlocked(file: Path) -> None:
     assert page.begins_with(b"one")
     assert not page.begins_with(b"two")
     assert page.read() == b"one".ljust(shared_page.SIZE, b"\0")
-    page.close()
+    page.give_up()
     assert is_free(file)
     assert not page.is_open
     with pytest.raises(OSError, match="given up"):
@@ -264,7 +264,7 @@ def test_a_file_of_the_same_number_on_another_disk_is_another(file: Path) -> Non
     device, number = page._file.identity
     page._file.identity = (device + 1, number)
     assert page.lock(by_name=True) is False
-    page.close()
+    page.give_up()
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])
@@ -281,8 +281,8 @@ def test_bytes_are_read_and_written_from_their_place(
         assert page.begins_with(content)
         assert page.read().startswith(content)
     assert page.read() == b"3rdond".ljust(shared_page.SIZE, b"\0")
-    page.close()
+    page.give_up()
     os.truncate(file, 4)
     page.lock(by_name=True)
     assert page.read() == b"3rdo".ljust(shared_page.SIZE, b"\0")
-    page.close()
+    page.give_up()
