@@ -18,6 +18,7 @@ from kis_sync.ratelimit.machine_budget import MachineBudget
 from kis_sync.ratelimit.slots import SlotTable
 from tests.platforms import module_on
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
+from tests.ratelimit.interrupts import Interrupted
 from tests.ratelimit.machines import Machine, notes_ends
 
 
@@ -265,6 +266,24 @@ def test_a_file_of_the_same_number_on_another_disk_is_another(file: Path) -> Non
     page._file.identity = (device + 1, number)
     assert page.lock(by_name=True) is False
     page.give_up()
+
+
+def test_a_page_whose_giving_up_is_interrupted_is_left_unlocked(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strike(_: int) -> None:
+        monkeypatch.undo()
+        raise Interrupted
+
+    page = shared_page.SharedPage(file)
+    page.lock(by_name=True)
+    in_use = page._file  # as an exception's traceback may keep it
+    monkeypatch.setattr(shared_page, "unlock", strike)
+    with pytest.raises(Interrupted):
+        page.give_up()
+    assert in_use is not None
+    assert not page.is_open
+    assert is_free(file)
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])
