@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from kis_sync.file_lock import try_lock
 from kis_sync.ratelimit import TokenBucket
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
 
@@ -39,3 +41,16 @@ def count(bucket: TokenBucket) -> int:
     taken = take_all(bucket)
     end_all(taken)
     return len(taken)
+
+
+class Holder:
+    """Keeps a file locked, as another process would."""
+
+    def __init__(self, file: Path) -> None:
+        self._handle: int | None = os.open(file, os.O_RDWR)
+        assert try_lock(self._handle)
+
+    def let_go(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)

@@ -21,7 +21,7 @@ from kis_sync.ratelimit.slots import SlotTable
 from tests.platforms import module_on
 from tests.ratelimit.clocks import JumpClock, end_all, take_all
 from tests.ratelimit.interrupts import Interrupted, interrupted_before_it_is_written
-from tests.ratelimit.machines import GAP, WINDOW, Machine, count, notes_ends
+from tests.ratelimit.machines import GAP, WINDOW, Holder, Machine, count, notes_ends
 
 
 def entered(bucket: TokenBucket) -> Slot:
@@ -32,6 +32,17 @@ def entered(bucket: TokenBucket) -> Slot:
 
 def end(slot: Slot) -> None:
     slot.__exit__(None, None, None)
+
+
+def let_no_end_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = shared_page._read_at
+
+    def failing(handle: int, size: int, place: int) -> bytes:
+        if place < budget_record.ENDS_AT:
+            return real(handle, size, place)
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(shared_page, "_read_at", failing)
 
 
 def in_another_thread(do: Callable[[], object], patience: float) -> threading.Thread:
@@ -194,10 +205,9 @@ def test_one_that_is_too_late_while_the_file_is_locked_is_written_down_once(
     if is_waited_for:
         waits.start()
         clock.await_waiters(1)
-    handle = os.open(file, os.O_RDWR)
-    assert try_lock(handle)
+    holder = Holder(file)
     end(slot)
-    os.close(handle)
+    holder.let_go()
     clock.advance(0.051)
     bucket.pause(0)
     bucket.pause(0)
@@ -263,12 +273,11 @@ def test_what_is_still_to_be_told_is_told_with_it(machine: Machine, monkeypatch:
     monkeypatch.setattr(shared_page, "_WAITS", (0.0001,) * 3)
     bucket, other = machine.used(3), machine.used(3)
     slots = [entered(bucket) for _ in range(3)]
-    handle = os.open(machine.file, os.O_RDWR)
-    assert try_lock(handle)
+    holder = Holder(machine.file)
     bucket.pause(5)
     slots[0].unused()
     end(slots[1])
-    os.close(handle)
+    holder.let_go()
     machine.clock.advance(0.06)
     end(slots[2])
     assert other.stats[3:5] == (0, 2)
@@ -294,12 +303,11 @@ def test_while_the_file_stays_locked_it_is_not_tried_by_each_that_ends(
 
     bucket, other = machine.used(18), machine.used(18)
     slots = take_all(bucket)
-    handle = os.open(machine.file, os.O_RDWR)
-    assert try_lock(handle)
+    holder = Holder(machine.file)
     monkeypatch.setattr(shared_page, "try_lock", count_tries)
     end_all(slots[:-1])
     assert len(tries) == 4
-    os.close(handle)
+    holder.let_go()
     machine.clock.advance(0.051)
     end_all(slots[-1:])
     assert other.stats[3:5] == (0, 18)
@@ -417,22 +425,13 @@ def test_ends_that_cannot_be_read_cost_the_sharing(
 ) -> None:
     bucket = machine.used(3)
     slot = entered(bucket)
-    real = shared_page._read_at
-
-    def failing(handle: int, size: int, place: int) -> bytes:
-        if place < budget_record.ENDS_AT:
-            return real(handle, size, place)
-        raise OSError(errno.EIO, "broken")
-
-    monkeypatch.setattr(shared_page, "_read_at", failing)
+    let_no_end_be_read(monkeypatch)
     with bucket.slot(timeout=0):
         assert bucket.stats.in_flight == 2
     assert len(warnings()) == 1
     assert "broken" in warnings()[0]
     monkeypatch.undo()
-    handle = os.open(machine.file, os.O_RDWR)
-    assert try_lock(handle)
-    os.close(handle)
+    Holder(machine.file).let_go()
     end(slot)
     assert bucket.stats[3:5] == (0, 2)
 
@@ -463,14 +462,7 @@ def test_a_process_whose_ends_cannot_be_read_heeds_no_line(
     machine.clock.advance(1.003)
     now = machine.clock.monotonic()
     assert bucket._budget.run(bucket._grant, None, now) > now  # the other is due
-    real = shared_page._read_at
-
-    def failing(handle: int, size: int, place: int) -> bytes:
-        if place < budget_record.ENDS_AT:
-            return real(handle, size, place)
-        raise OSError(errno.EIO, "broken")
-
-    monkeypatch.setattr(shared_page, "_read_at", failing)
+    let_no_end_be_read(monkeypatch)
     assert bucket._budget.run(bucket._grant, None, now) <= now  # at once
 
 
@@ -498,9 +490,7 @@ def test_a_file_that_is_left_while_an_end_is_written_is_unlocked_at_once(machine
     machine.clock.advance(0.3)
     bucket.acquire(timeout=0)
     assert page._file is not file
-    handle = os.open(away, os.O_RDWR)
-    assert try_lock(handle)
-    os.close(handle)
+    Holder(away).let_go()
 
 
 @notes_ends

@@ -23,7 +23,7 @@ from kis_sync.ratelimit.budget_record import unpacked
 from kis_sync.ratelimit.slots import SlotTable
 from tests.ratelimit.clocks import end_all, take_all
 from tests.ratelimit.interrupts import Interrupted, interrupted_before_it_is_written
-from tests.ratelimit.machines import GAP, WINDOW, Machine, count, notes_ends
+from tests.ratelimit.machines import GAP, WINDOW, Holder, Machine, count, notes_ends
 
 UNSEEN = 0.251  # seconds after which it is seen that a file was moved away, at the latest
 
@@ -497,19 +497,6 @@ class Told(list[str]):
 
     def __getitem__(self, place: Any) -> Any:
         return self._warnings()[place]
-
-
-class Holder:
-    """Keeps a file locked, as another process would."""
-
-    def __init__(self, file: Path) -> None:
-        self._handle: int | None = os.open(file, os.O_RDWR)
-        assert try_lock(self._handle)
-
-    def let_go(self) -> None:
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
 
 
 class TestABusyFile:

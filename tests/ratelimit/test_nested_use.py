@@ -75,19 +75,30 @@ class TestWithinAnAction:
         assert first.stats.in_flight == 5
         assert second.stats.in_flight == 5
 
-    def test_nor_while_one_ends(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        for owner, name in [(machine_budget, "packed_end"), (shared_page, "_write_at")]:
-            first, second = machine.used(6), machine.used(6)
-            slot = second.slot(timeout=0)
-            slot.__enter__()
-            first.acquire(timeout=0)
-            with monkeypatch.context() as patch:
-                taken = self.nest(second, patch, owner, name)
-                slot.__exit__(None, None, None)
-            assert (first.stats.in_flight, first.stats.cooling) == (1, 2), name
-            assert len(take_all(first)) == 3
-            end_all(taken)
-            machine.clock.advance(100)
+    @pytest.mark.parametrize(
+        ("owner", "name", "lasts"),
+        [
+            (machine_budget, "packed_end", 0.0),
+            (shared_page, "_write_at", 0.0),
+            (machine_budget, "packed", 0.6),  # longer than its lease
+            (SlotTable, "end", 0.6),
+            (SlotTable, "resume", 0.6),
+        ],
+    )
+    def test_nor_while_one_ends(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, lasts: float
+    ) -> None:
+        first, second = machine.used(6), machine.used(6)
+        slot = second.slot(timeout=0, lease=0.5 if lasts else 60.0)
+        slot.__enter__()
+        machine.clock.advance(lasts)
+        first.acquire(timeout=0)
+        with monkeypatch.context() as patch:
+            taken = self.nest(second, patch, owner, name)
+            slot.__exit__(None, None, None)
+        assert len(taken) == 1
+        assert (first.stats.in_flight, first.stats.cooling) == (1, 2)
+        assert len(take_all(first)) == 3
 
     @notes_ends
     def test_nor_while_ends_are_heard_of(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,21 +129,6 @@ class TestWithinAnAction:
             slots.append(bucket.slot(timeout=0).__enter__())
         assert len({slot._call for slot in [*slots, *taken]}) == 5
         assert bucket.stats.in_flight == 5
-
-    def test_nor_while_one_ends_too_late(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        for owner, name in [(machine_budget, "packed"), (SlotTable, "end"), (SlotTable, "resume")]:
-            first, second = machine.used(6), machine.used(6)
-            slot = second.slot(timeout=0, lease=0.5)
-            slot.__enter__()
-            machine.clock.advance(0.6)
-            first.acquire(timeout=0)
-            with monkeypatch.context() as patch:
-                taken = self.nest(second, patch, owner, name)
-                slot.__exit__(None, None, None)
-            assert (first.stats.in_flight, first.stats.cooling) == (1, 2), name
-            assert len(take_all(first)) == 3
-            end_all(taken)
-            machine.clock.advance(100)
 
     @pytest.mark.parametrize(
         ("owner", "name"),
